@@ -1,0 +1,3 @@
+//! Everything outside the process: one port (trait) per need, beside its adapters and its one contract suite.
+
+pub mod log;

@@ -1,0 +1,9 @@
+//! Every shape that crosses a process or rests on disk: ids, positions, records, events, commands, view rows, API operations.
+//!
+//! No I/O, no clock, no randomness, no tokio: whatever varies enters as an argument.
+
+pub mod ids;
+pub mod log;
+
+pub use ids::{AccountId, AppId, PartitionId, PostId, RelationId, Snowflake, UnixMillis};
+pub use log::position::{Offset, Position, PositionToken};

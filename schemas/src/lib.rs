@@ -4,6 +4,7 @@
 
 pub mod ids;
 pub mod log;
+pub mod rows;
 
 pub use ids::{AccountId, AppId, PartitionId, PostId, RelationId, Snowflake, UnixMillis};
 pub use log::position::{Offset, Position, PositionToken};

@@ -53,10 +53,10 @@ pub struct BadToken;
 impl PositionToken {
     /// Adds a position, keeping only the furthest of each partition.
     pub fn add(&mut self, position: Position) {
-        let same = |known: &&mut Position| known.generation == position.generation && known.partition == position.partition;
-        match self.0.iter_mut().find(same) {
+        let room = self.0.len() < TOKEN_POSITIONS_MAX;
+        match self.0.iter_mut().find(|known| known.generation == position.generation && known.partition == position.partition) {
             Some(known) => known.offset = known.offset.max(position.offset),
-            None if self.0.len() < TOKEN_POSITIONS_MAX => self.0.push(position),
+            None if room => self.0.push(position),
             None => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What the log holds: positions, records with their header, and the rule that says which records count.
 
+pub mod body;
 pub mod position;
 pub mod record;
 pub mod validity;

@@ -12,12 +12,18 @@
 //! Ordering: offsets of a partition are dense and never reused. Durability: what a reader sees and what an append acknowledged survives
 //! the process and the machine's loss of power. Errors say whether the same call may succeed later.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod memory;
+mod stamp;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use schemas::PartitionId;
+use schemas::log::record::HEADER_BYTES;
 use schemas::log::{NewRecord, Offset, StoredRecord, WriterId};
 
 /// How the log is cut: fixed for a generation.
@@ -36,6 +42,9 @@ impl LogLayout {
     }
 }
 
+/// Bytes of the largest record, header and body: below the default `message.max.bytes` of Kafka, so that a log can move there.
+pub const RECORD_BYTES_MAX: usize = 1_000_000;
+
 /// What one read may bring into memory: it ends at the first limit reached, but always brings one record where there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadLimits {
@@ -43,6 +52,32 @@ pub struct ReadLimits {
     pub records: usize,
     /// Bytes of headers and bodies at the most.
     pub bytes: usize,
+}
+
+impl ReadLimits {
+    /// Starts a read: nothing is in it yet.
+    pub(crate) fn start(self) -> Room {
+        Room { left: self, empty: true }
+    }
+}
+
+/// How much more one read may bring.
+pub(crate) struct Room {
+    left: ReadLimits,
+    empty: bool,
+}
+
+impl Room {
+    /// Counts a record with a body of `body_bytes` in, or answers that the read ends before it.
+    pub(crate) fn admits(&mut self, body_bytes: usize) -> bool {
+        let bytes = HEADER_BYTES + body_bytes;
+        let fits = self.left.records > 0 && bytes <= self.left.bytes;
+        let admitted = fits || std::mem::take(&mut self.empty);
+        self.empty = false;
+        self.left.records = self.left.records.saturating_sub(1);
+        self.left.bytes = self.left.bytes.saturating_sub(bytes);
+        admitted
+    }
 }
 
 /// Why the log could not serve.
@@ -92,9 +127,19 @@ pub enum LogError {
         /// The limit.
         limit: usize,
     },
+    /// No space is left to write to: nothing of the append was written, reads go on, and it may succeed once there is space.
+    #[error("log has no space left: {0}")]
+    Full(String),
     /// Terminal for this process.
     #[error("log failed: {0}")]
     Fatal(String),
+}
+
+impl LogError {
+    /// What a closed log answers.
+    pub(crate) fn closed() -> Self {
+        Self::Fatal("it is closed".into())
+    }
 }
 
 /// The whole log of a deployment.
@@ -107,13 +152,14 @@ pub trait EventLog: Send + Sync + 'static {
     /// come first. Earlier writers of the partition are superseded.
     async fn open_writer(&self, partition: PartitionId, address: &str) -> Result<Arc<dyn PartitionWriter>, LogError>;
 
-    /// Records from `from` on, void ones included, in order, without a gap; empty at the end of the log.
+    /// Records from `from` on, void ones included, in order, without a gap; empty at the end of the log. Past the end, and before the
+    /// oldest record kept: [`LogError::OutOfRange`]. A closed log may still be read.
     async fn read(&self, partition: PartitionId, from: Offset, limits: ReadLimits) -> Result<Vec<StoredRecord>, LogError>;
 
     /// The readable offsets: from the oldest kept to the next to be written.
     async fn bounds(&self, partition: PartitionId) -> Result<Range<Offset>, LogError>;
 
-    /// Returns once `offset` is readable: tailing without a polling delay.
+    /// Returns once `offset` is readable: tailing without a polling delay. Fails when the log is closed before.
     async fn wait_for(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError>;
 
     /// Makes everything acknowledged so far safe to leave and stops the writers; later appends fail.
@@ -135,6 +181,7 @@ pub trait PartitionWriter: Send + Sync {
     ///
     /// Records are put in line when this is called, not when the future is first polled, so calls in order need not wait for one
     /// another: whoever waits shares the next flush. The records of one call get consecutive offsets. On an error none of them is to be
-    /// taken as done; [`LogError::Unknown`] says that they may be.
+    /// taken as done; [`LogError::Unknown`] says that they may be. When too much waits in line, the answer is [`LogError::Retryable`] at
+    /// once. Without records it resolves when all that was put in line before is durable.
     fn append(&self, records: Vec<NewRecord>) -> BoxFuture<'static, Result<Offset, LogError>>;
 }

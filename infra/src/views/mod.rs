@@ -4,6 +4,12 @@
 //! seen together (embedded), or rows first and checkpoints last (CQL): replaying from a checkpoint changes nothing. Durability: a commit
 //! may be lost with the machine's power, then with its checkpoint: the log is the truth. Reads see every commit that returned.
 
+#[cfg(test)]
+pub mod contract;
+
+pub mod memory;
+mod registry;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use schemas::PartitionId;

@@ -2,7 +2,9 @@
 //!
 //! No I/O, no clock, no randomness, no tokio: whatever varies enters as an argument.
 
+pub mod commands;
 pub mod events;
+pub mod handles;
 pub mod ids;
 pub mod log;
 pub mod rows;

@@ -1,0 +1,76 @@
+//! How far the live views of this process have come, so that a reader can wait for a position.
+//!
+//! The projection loop publishes after each commit; readers wait without polling. One number per (partition): the least `next` offset of
+//! all live views, search excepted (it has its own delay and nobody's writes wait for it).
+
+use std::time::Duration;
+
+use schemas::PartitionId;
+use schemas::log::{Offset, Position};
+use tokio::sync::watch;
+
+/// The watermarks of one log generation.
+#[derive(Debug)]
+pub struct Progress {
+    generation: u32,
+    next: Vec<watch::Sender<Offset>>,
+}
+
+impl Progress {
+    /// Starts with nothing projected.
+    pub fn new(generation: u32, partitions: u16) -> Self {
+        Self { generation, next: (0..partitions).map(|_| watch::Sender::new(0)).collect() }
+    }
+
+    /// Says that all below `next` is in the live views.
+    pub fn publish(&self, partition: PartitionId, next: Offset) {
+        if let Some(sender) = self.next.get(usize::from(partition.0)) {
+            sender.send_if_modified(|known| {
+                let moved = next > *known;
+                *known = (*known).max(next);
+                moved
+            });
+        }
+    }
+
+    /// The next offset to be projected.
+    pub fn next(&self, partition: PartitionId) -> Offset {
+        self.next.get(usize::from(partition.0)).map_or(0, |sender| *sender.borrow())
+    }
+
+    /// Waits until all the positions are in the views; false when `patience` ran out first, or a position is of another generation.
+    pub async fn wait(&self, positions: &[Position], patience: Duration) -> bool {
+        let all = async {
+            for position in positions {
+                let Some(sender) = self.next.get(usize::from(position.partition.0)) else { return false };
+                if position.generation != self.generation {
+                    return false;
+                }
+                if sender.subscribe().wait_for(|next| *next > position.offset).await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        tokio::time::timeout(patience, all).await.unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_for_all_positions_or_gives_up() {
+        let progress = Progress::new(1, 2);
+        let at = |partition, offset| Position { generation: 1, partition: PartitionId(partition), offset };
+        let patience = Duration::from_millis(50);
+        assert!(!progress.wait(&[at(0, 0)], patience).await);
+        progress.publish(PartitionId(0), 1);
+        assert!(progress.wait(&[at(0, 0)], patience).await);
+        assert!(!progress.wait(&[at(0, 0), at(1, 4)], patience).await);
+        progress.publish(PartitionId(1), 5);
+        assert!(progress.wait(&[at(0, 0), at(1, 4)], patience).await);
+        assert!(!progress.wait(&[Position { generation: 2, ..at(0, 0) }], patience).await);
+    }
+}

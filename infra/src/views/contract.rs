@@ -19,17 +19,19 @@ const P0: PartitionId = PartitionId(0);
 
 /// Runs every rule.
 pub async fn run(open: Open<'_>) {
-    reads_what_was_written(open()).await;
-    scans_in_order_within_bounds(open()).await;
-    never_leaves_a_partition_key(open()).await;
-    later_writes_of_a_batch_win(open()).await;
-    dumps_in_pages(open()).await;
-    keeps_checkpoints_apart(open()).await;
+    // These use tables of their own, so that they can share a store: opening one waits for the disk.
+    let shared = open();
+    reads_what_was_written(shared.clone()).await;
+    scans_in_order_within_bounds(shared.clone()).await;
+    never_leaves_a_partition_key(shared.clone()).await;
+    later_writes_of_a_batch_win(shared.clone()).await;
+    dumps_in_pages(shared.clone()).await;
+    keeps_checkpoints_apart(shared.clone()).await;
+    shows_batches_whole(shared).await;
     refuses_unknown_versions_whole(open()).await;
     swaps_versions(open()).await;
     swaps_at_once_for_readers(open()).await;
-    shows_batches_whole(open()).await;
-    for seed in 1..=8 {
+    for seed in 1..=4 {
         equals_the_model(open(), seed).await;
     }
 }

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 pub mod contract;
+pub mod fjall;
 
 pub mod memory;
 mod registry;

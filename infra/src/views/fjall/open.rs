@@ -1,0 +1,131 @@
+//! Opening the fjall store: options, the format's version, and a keyspace for every version that the registries know.
+
+use std::path::Path;
+
+use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use schemas::rows::View;
+
+use super::layout::{self, FORMAT, FORMAT_KEY, META};
+use super::{FjallOptions, failed};
+use crate::views::registry::Registry;
+use crate::views::{Version, ViewError};
+
+/// A view's versions with their keyspaces; replaced as a whole, so that a reader sees one state.
+#[derive(Clone)]
+pub(super) struct ViewSpaces {
+    pub(super) registry: Registry,
+    pub(super) spaces: Vec<(u32, Keyspace)>,
+}
+
+/// All views, in the order of [`View::ALL`].
+#[derive(Clone)]
+pub(super) struct Spaces(Vec<(View, ViewSpaces)>);
+
+impl Spaces {
+    /// The versions of a view.
+    pub(super) fn view(&self, view: View) -> &ViewSpaces {
+        let found = self.0.iter().find(|(known, _)| *known == view);
+        &found.expect("every view is opened with the store").1
+    }
+
+    /// The same, for a change of a copy.
+    pub(super) fn view_mut(&mut self, view: View) -> &mut ViewSpaces {
+        let found = self.0.iter_mut().find(|(known, _)| *known == view);
+        &mut found.expect("every view is opened with the store").1
+    }
+
+    /// The number and the keyspace that a call means.
+    pub(super) fn resolve(&self, view: View, version: Version) -> Result<(u32, &Keyspace), ViewError> {
+        let spaces = self.view(view);
+        let number = spaces.registry.resolve(view, version)?;
+        let found = spaces.spaces.iter().find(|(known, _)| *known == number);
+        found.map(|(_, space)| (number, space)).ok_or(ViewError::NoVersion(view, number))
+    }
+}
+
+/// Opens the database of a folder, making it if absent.
+pub(super) fn open(path: &Path, options: &FjallOptions) -> Result<(Database, Keyspace, Spaces), ViewError> {
+    std::fs::create_dir_all(path).map_err(|error| ViewError::Fatal(format!("cannot make the folder {}: {error}", path.display())))?;
+    let database = Database::builder(path)
+        .cache_size(options.cache_bytes)
+        .max_journaling_size(options.journals_bytes)
+        .worker_threads(options.worker_threads)
+        .max_cached_files(Some(options.open_files))
+        .open()
+        .map_err(|error| match error {
+            ::fjall::Error::Locked => ViewError::Locked(path.display().to_string()),
+            other => ViewError::Fatal(format!("cannot open {}: {other:?}", path.display())),
+        })?;
+    let meta = database.keyspace(META, || keyspace_options(options)).map_err(failed)?;
+    check_format(path, &database, &meta)?;
+    let mut views = Vec::new();
+    for view in View::ALL {
+        let registry = read_registry(&meta, view)?;
+        let mut spaces = Vec::new();
+        for number in registry.numbers() {
+            spaces.push((number, open_version(&database, options, view, number)?));
+        }
+        views.push((view, ViewSpaces { registry, spaces }));
+    }
+    let spaces = Spaces(views);
+    sweep(&database, &meta, &spaces)?;
+    Ok((database, meta, spaces))
+}
+
+fn keyspace_options(options: &FjallOptions) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes)
+}
+
+/// The keyspace of a version, made if absent.
+pub(super) fn open_version(database: &Database, options: &FjallOptions, view: View, number: u32) -> Result<Keyspace, ViewError> {
+    database.keyspace(&layout::keyspace_name(view, number), || keyspace_options(options)).map_err(failed)
+}
+
+fn check_format(path: &Path, database: &Database, meta: &Keyspace) -> Result<(), ViewError> {
+    match meta.get(FORMAT_KEY).map_err(failed)?.as_deref() {
+        Some([FORMAT]) => Ok(()),
+        Some(other) => Err(ViewError::Fatal(format!(
+            "the view store in {} has format {other:?}, this build reads {FORMAT}: use the version of Roost that wrote it, or move the \
+             folder away and let the views be rebuilt from the log",
+            path.display()
+        ))),
+        None => {
+            meta.insert(FORMAT_KEY, [FORMAT]).map_err(failed)?;
+            database.persist(PersistMode::SyncAll).map_err(failed)
+        }
+    }
+}
+
+fn read_registry(meta: &Keyspace, view: View) -> Result<Registry, ViewError> {
+    match meta.get(layout::registry_key(view)).map_err(failed)? {
+        None => Ok(Registry::default()),
+        Some(bytes) => {
+            Registry::decode(&bytes).ok_or_else(|| ViewError::Fatal(format!("the versions of view {} are damaged", view.name())))
+        }
+    }
+}
+
+/// Removes what a crash between two steps of a swap left behind: keyspaces that no registry knows.
+fn sweep(database: &Database, meta: &Keyspace, spaces: &Spaces) -> Result<(), ViewError> {
+    for name in database.list_keyspace_names() {
+        let Some((view, number)) = name.rsplit_once('.').and_then(|(view, number)| Some((View::named(view)?, number.parse().ok()?))) else {
+            continue;
+        };
+        if spaces.view(view).registry.resolve(view, Version::Number(number)).is_ok() {
+            continue;
+        }
+        remove_checkpoints(database, meta, view, number)?;
+        let space = database.keyspace(&name, KeyspaceCreateOptions::default).map_err(failed)?;
+        database.delete_keyspace(space).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Removes the checkpoints of a version that no longer resolves.
+pub(super) fn remove_checkpoints(database: &Database, meta: &Keyspace, view: View, number: u32) -> Result<(), ViewError> {
+    let mut batch = database.batch();
+    for guard in meta.prefix(layout::checkpoints_prefix(view, number)) {
+        batch.remove(meta, guard.key().map_err(failed)?);
+    }
+    batch.commit().map_err(failed)
+}

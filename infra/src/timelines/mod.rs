@@ -3,8 +3,16 @@
 //! What it answers is a function of the follow graph and the author lists alone: every policy and adapter gives the same candidates, in
 //! the same order. It does not judge visibility: readers filter candidates through `schemas::visibility`.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+mod memory;
+mod naive;
+
 use async_trait::async_trait;
 use schemas::{AccountId, PostId};
+
+pub use memory::MemorySource;
+pub use naive::NaiveTimelines;
 
 /// An entry of an author list or a home timeline; 16 bytes at rest, with the author interned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +59,13 @@ pub struct Stretch {
     pub ascending: bool,
     /// Entries at the most.
     pub limit: usize,
+}
+
+impl Stretch {
+    /// Says whether the stretch, without its limit, holds the post.
+    pub fn holds(self, post: PostId) -> bool {
+        self.below.is_none_or(|bound| post < bound) && self.above.is_none_or(|bound| post > bound)
+    }
 }
 
 /// How an edge is served: for operators, and for "explain this feed".
@@ -101,4 +116,13 @@ pub trait TimelineSource: Send + Sync + 'static {
 
     /// The author's posts and reblogs in a stretch.
     async fn author_list(&self, author: AccountId, stretch: Stretch) -> Result<Vec<Entry>, TimelineError>;
+
+    /// The same stretch of many authors' lists, one answer per author in their order. Sources that can answer in one pass override it.
+    async fn author_lists(&self, authors: &[AccountId], stretch: Stretch) -> Result<Vec<Vec<Entry>>, TimelineError> {
+        let mut lists = Vec::with_capacity(authors.len());
+        for author in authors {
+            lists.push(self.author_list(*author, stretch).await?);
+        }
+        Ok(lists)
+    }
 }

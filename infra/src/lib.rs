@@ -3,5 +3,6 @@
 pub mod bus;
 pub mod log;
 pub mod progress;
+pub mod readside;
 pub mod timelines;
 pub mod views;

@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no randomness, no tokio: whatever varies enters as an argument.
 
+pub mod api;
 pub mod commands;
 pub mod events;
 pub mod handles;

@@ -1,2 +1,59 @@
-//! Placeholder.
-fn main() {}
+//! Developer commands: `cargo xtask <command>`. One file or folder per command; this one only dispatches, so that
+//! its list of modules reads as the list of what a developer can ask for.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line's output is its terminal")]
+
+mod ci;
+mod clients;
+mod golden;
+mod process;
+mod root;
+mod server;
+mod tally;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tally::Tally;
+
+/// Developer commands of Roost.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs everything that continuous integration runs after `cargo test --workspace`.
+    Ci(ci::Args),
+    /// Checks the rules of the house that the compiler does not: crate arrows, purity, headers, sizes, snapshots.
+    Tidy,
+    /// Runs the Mastodon.py and masto suites against a freshly started server.
+    Clients(clients::Args),
+    /// Checks that golden files only grow: bytes at rest are forever.
+    Golden(golden::Args),
+}
+
+fn main() -> ExitCode {
+    let ran = match Cli::parse().command {
+        Command::Ci(args) => ci::run(&args),
+        Command::Tidy => tidy::run(),
+        Command::Clients(args) => clients::run(&args),
+        Command::Golden(args) => golden::run(&args),
+    };
+    match ran {
+        Ok(tally) => finish(tally),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints the closing counts, and fails if anything did.
+fn finish(tally: Tally) -> ExitCode {
+    println!("{tally}");
+    if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

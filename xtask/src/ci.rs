@@ -1,0 +1,59 @@
+//! `cargo xtask ci`: what continuous integration runs after `cargo test --workspace`. Every step runs even where an
+//! earlier one failed, so that one run tells all; the counts of all steps close it.
+
+use crate::tally::Tally;
+use crate::{golden, process, root, server, tidy};
+use anyhow::Result;
+use std::time::Instant;
+
+/// Nothing to choose: everybody runs the same.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {}
+
+/// A step's name and what runs it.
+type Step = (&'static str, fn() -> Result<Tally>);
+
+const STEPS: [Step; 5] = [
+    ("format", format),
+    ("clippy", clippy),
+    ("tidy", tidy::run),
+    ("golden", || golden::run(&golden::Args::default())),
+    ("release build", build),
+];
+
+/// Runs every step and returns the sum of what they counted.
+///
+/// # Errors
+/// Never fails as a whole: a step that could not run counts as failed.
+pub(crate) fn run(_: &Args) -> Result<Tally> {
+    std::env::set_current_dir(root::workspace()?)?;
+    let mut all = Tally::default();
+    let mut lines = Vec::new();
+    for (name, step) in STEPS {
+        println!("==> {name}");
+        let started = Instant::now();
+        let tally = step().unwrap_or_else(|error| {
+            println!("error: {error:#}");
+            Tally::one(false)
+        });
+        lines.push(format!("{name:<16}{tally}  ({:.0} s)", started.elapsed().as_secs_f64()));
+        all += tally;
+    }
+    println!("==> summary\n{}", lines.join("\n"));
+    Ok(all)
+}
+
+fn format() -> Result<Tally> {
+    process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
+    Ok(Tally::one(true))
+}
+
+fn clippy() -> Result<Tally> {
+    process::run(process::cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    Ok(Tally::one(true))
+}
+
+fn build() -> Result<Tally> {
+    server::build()?;
+    Ok(Tally::one(true))
+}

@@ -1,6 +1,7 @@
 //! Everything outside the process: one port (trait) per need, beside its adapters and its one contract suite.
 
 pub mod bus;
+pub mod cache;
 pub mod log;
 pub mod progress;
 pub mod readside;

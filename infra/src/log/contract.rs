@@ -16,7 +16,8 @@ use super::{EventLog, LogError, LogLayout, PartitionWriter, RECORD_BYTES_MAX, Re
 /// What a call to open a log gives.
 pub type Opened = Result<Arc<dyn EventLog>, LogError>;
 
-/// Opens one log: the first call finds it empty, later ones, each after the last one's handle was closed and dropped, as it was left.
+/// Opens one log: the first call finds it empty, later ones, each after the last one's handle was closed and dropped, as it was left. It
+/// outlives what it opens.
 pub type OpenAgain = Arc<dyn Fn() -> BoxFuture<'static, Opened> + Send + Sync>;
 
 /// Makes a log that shares nothing with any made before.
@@ -89,10 +90,6 @@ async fn open(again: &OpenAgain) -> Arc<dyn EventLog> {
     again().await.expect("the log opens")
 }
 
-async fn open_fresh(fresh: Fresh<'_>) -> Arc<dyn EventLog> {
-    open(&fresh(LAYOUT)).await
-}
-
 async fn own(log: &Arc<dyn EventLog>, partition: PartitionId) -> Arc<dyn PartitionWriter> {
     log.open_writer(partition, "here:1").await.expect("the partition has a writer")
 }
@@ -112,7 +109,8 @@ fn ids(records: &[StoredRecord]) -> Vec<u64> {
 }
 
 async fn offsets_are_dense_and_records_come_back(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     assert_eq!(log.layout(), LAYOUT);
     assert_eq!(log.bounds(P0).await.expect("bounds"), 0..0);
     let writer = own(&log, P0).await;
@@ -137,7 +135,8 @@ async fn offsets_are_dense_and_records_come_back(fresh: Fresh<'_>) {
 }
 
 async fn calls_need_not_wait_for_one_another(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let writer = own(&log, P0).await;
     let mut calls: Vec<_> = (1..=200).map(|id| writer.append(vec![record(id, 20)])).collect();
     calls.reverse();
@@ -150,7 +149,8 @@ async fn calls_need_not_wait_for_one_another(fresh: Fresh<'_>) {
 }
 
 async fn concurrent_appends_keep_each_callers_order(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let writer = own(&log, P0).await;
     let callers = (0..16_u64).map(|caller| {
         let writer = Arc::clone(&writer);
@@ -179,7 +179,8 @@ async fn concurrent_appends_keep_each_callers_order(fresh: Fresh<'_>) {
 }
 
 async fn what_is_acknowledged_is_readable(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let writer = own(&log, P0).await;
     for id in 1..=50 {
         let offset = append(&writer, [id]).await;
@@ -191,7 +192,8 @@ async fn what_is_acknowledged_is_readable(fresh: Fresh<'_>) {
 }
 
 async fn a_second_writer_supersedes_the_first(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let first = own(&log, P0).await;
     append(&first, [1]).await;
     let second = own(&log, P0).await;
@@ -211,7 +213,8 @@ async fn a_second_writer_supersedes_the_first(fresh: Fresh<'_>) {
 }
 
 async fn partitions_are_independent(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let (zero, one) = (own(&log, P0).await, own(&log, P1).await);
     append(&zero, [10, 11]).await;
     append(&one, [20]).await;
@@ -221,7 +224,8 @@ async fn partitions_are_independent(fresh: Fresh<'_>) {
 }
 
 async fn reads_stay_within_their_limits(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let writer = own(&log, P0).await;
     soon(writer.append((1..=100).map(|id| record(id, 1_000)).collect())).await.expect("the append succeeds");
     let count = async |from, records, bytes| log.read(P0, from, ReadLimits { records, bytes }).await.expect("a read within bounds").len();
@@ -236,7 +240,8 @@ async fn reads_stay_within_their_limits(fresh: Fresh<'_>) {
 }
 
 async fn waiting_ends_when_the_record_is_there(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let writer = own(&log, P0).await;
     soon(log.wait_for(P0, 0)).await.expect("what is there needs no waiting");
     let waiting = {
@@ -252,7 +257,8 @@ async fn waiting_ends_when_the_record_is_there(fresh: Fresh<'_>) {
 }
 
 async fn too_large_is_refused_whole(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let writer = own(&log, P0).await;
     let largest = RECORD_BYTES_MAX - 96;
     let refused = soon(writer.append(vec![record(1, 10), record(2, largest + 1)])).await;
@@ -264,7 +270,8 @@ async fn too_large_is_refused_whole(fresh: Fresh<'_>) {
 }
 
 async fn what_does_not_exist_is_out_of_range(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let nowhere = PartitionId(LAYOUT.partitions);
     let is_out = |result: Result<(), LogError>| assert!(matches!(result, Err(LogError::OutOfRange { .. })), "{result:?}");
     is_out(log.read(nowhere, 0, NO_LIMITS).await.map(drop));
@@ -290,7 +297,8 @@ async fn a_reopened_log_goes_on(fresh: Fresh<'_>) {
 }
 
 async fn a_closed_log_takes_nothing(fresh: Fresh<'_>) {
-    let log = open_fresh(fresh).await;
+    let again = fresh(LAYOUT);
+    let log = open(&again).await;
     let writer = own(&log, P0).await;
     let pending: Vec<_> = (1..=20).map(|id| writer.append(vec![record(id, 10)])).collect();
     let waiting = {

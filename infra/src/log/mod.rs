@@ -14,6 +14,7 @@
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+pub mod embedded;
 pub mod memory;
 mod stamp;
 

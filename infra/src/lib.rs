@@ -2,8 +2,10 @@
 
 pub mod bus;
 pub mod cache;
+pub mod config;
 pub mod log;
 pub mod progress;
 pub mod readside;
+pub mod telemetry;
 pub mod timelines;
 pub mod views;

@@ -1,0 +1,190 @@
+//! The types of configuration values: each says what it takes.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A role of the executable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Decides and appends.
+    Commands,
+    /// Fills the views.
+    Projectors,
+    /// Serves reads.
+    Queries,
+}
+
+impl Role {
+    const ALL: [(Self, &'static str); 3] = [(Self::Commands, "commands"), (Self::Projectors, "projectors"), (Self::Queries, "queries")];
+}
+
+/// The roles of a process, at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles(pub Vec<Role>);
+
+impl Roles {
+    /// Whether the process has the role.
+    pub fn has(&self, role: Role) -> bool {
+        self.0.contains(&role)
+    }
+}
+
+impl FromStr for Roles {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let role = |name: &str| Role::ALL.into_iter().find(|(_, known)| *known == name.trim()).map(|(role, _)| role);
+        let roles: Option<Vec<_>> = text.split(',').map(role).collect();
+        roles.map(Self).ok_or_else(|| "takes commands, projectors and queries, separated by commas".to_owned())
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Role::ALL.into_iter().filter(|(role, _)| self.has(*role)).map(|(_, name)| name).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+/// Declares a choice among words.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* } takes $takes:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl FromStr for $name {
+            type Err = &'static str;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text { $($word => Ok(Self::$variant),)* _ => Err(concat!("takes ", $takes)) }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $word,)* })
+            }
+        }
+    };
+}
+
+choice! {
+    /// Something that is on or off.
+    Switch { /// Yes.
+    On = "on", /// No.
+    Off = "off" } takes "on or off"
+}
+
+impl Switch {
+    /// Whether it is on.
+    pub const fn is_on(self) -> bool {
+        matches!(self, Self::On)
+    }
+}
+
+choice! {
+    /// Whether anyone may sign up.
+    SignUps { /// Anyone.
+    Open = "open", /// Nobody: operators create accounts.
+    Closed = "closed" } takes "open or closed"
+}
+
+choice! {
+    /// How logs look.
+    LogFormat { /// For people.
+    Pretty = "pretty", /// One JSON object a line, for machines.
+    Json = "json" } takes "pretty or json"
+}
+
+choice! {
+    /// Where a backing service is.
+    BackingUrl { /// In the data folder, in this process.
+    Embedded = "embedded", /// In memory: gone at exit.
+    Memory = "memory" } takes "embedded or memory"
+}
+
+/// How posts reach home timelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// By measured cost, edge by edge.
+    Adaptive,
+    /// Always written to readers.
+    Push,
+    /// Always merged when read.
+    Pull,
+    /// Authors with more followers than this are merged, others written.
+    Threshold(u64),
+}
+
+impl FromStr for Policy {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "adaptive" => Ok(Self::Adaptive),
+            "push" => Ok(Self::Push),
+            "pull" => Ok(Self::Pull),
+            _ => text
+                .strip_prefix("threshold:")
+                .and_then(|n| n.parse().ok())
+                .map(Self::Threshold)
+                .ok_or("takes adaptive, push, pull or threshold:N"),
+        }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Adaptive => f.write_str("adaptive"),
+            Self::Push => f.write_str("push"),
+            Self::Pull => f.write_str("pull"),
+            Self::Threshold(followers) => write!(f, "threshold:{followers}"),
+        }
+    }
+}
+
+/// Words separated by commas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextList(pub Vec<String>);
+
+impl FromStr for TextList {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()))
+    }
+}
+
+impl fmt::Display for TextList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
+/// A time in whole minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Minutes(pub u64);
+
+impl Minutes {
+    /// The time.
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0.saturating_mul(60))
+    }
+}
+
+impl FromStr for Minutes {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "takes a number of minutes")
+    }
+}
+
+impl fmt::Display for Minutes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -17,7 +17,7 @@ pub use accounts::{
 pub use identity::{ConfirmCredentials, Credentials, IssueCode, IssueToken, RedeemCode, RegisterApp, RevokeToken, SetCredentials};
 pub use outcome::{CommandError, Receipt, Rejection};
 pub use posts::{Content, DeletePost, EditPost, OnPost, PublishPost, Reblog, Unreblog};
-pub use reactions::{HANDLE_HOLD_MS, react};
+pub use reactions::{HANDLE_HOLD_MS, follow_ups, react};
 pub use relations::{AnswerFollow, Follow, FollowerOf, Mute, OnAccount, OnFollow, SetNote};
 
 use crate::ids::{AccountId, PartitionId, partition_of_text};
@@ -115,6 +115,55 @@ pub enum Command {
 }
 
 impl Command {
+    /// The name of the command's type, as in metrics.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::RegisterAccount(_) => "RegisterAccount",
+            Self::ChangeProfile(_) => "ChangeProfile",
+            Self::ChangeHandle(_) => "ChangeHandle",
+            Self::ClaimHandle(_) => "ClaimHandle",
+            Self::ConfirmHandle(_) => "ConfirmHandle",
+            Self::LapseHandle(_) => "LapseHandle",
+            Self::HoldHandle(_) => "HoldHandle",
+            Self::ReleaseHandle(_) => "ReleaseHandle",
+            Self::SetCredentials(_) => "SetCredentials",
+            Self::ConfirmCredentials(_) => "ConfirmCredentials",
+            Self::RegisterApp(_) => "RegisterApp",
+            Self::IssueCode(_) => "IssueCode",
+            Self::RedeemCode(_) => "RedeemCode",
+            Self::IssueToken(_) => "IssueToken",
+            Self::RevokeToken(_) => "RevokeToken",
+            Self::Follow(_) => "Follow",
+            Self::Unfollow(_) => "Unfollow",
+            Self::AnswerFollow(_) => "AnswerFollow",
+            Self::ConfirmFollow(_) => "ConfirmFollow",
+            Self::EndFollow(_) => "EndFollow",
+            Self::DropFollower(_) => "DropFollower",
+            Self::AuthorizeFollow(_) => "AuthorizeFollow",
+            Self::RejectFollow(_) => "RejectFollow",
+            Self::RemoveFollower(_) => "RemoveFollower",
+            Self::Block(_) => "Block",
+            Self::Unblock(_) => "Unblock",
+            Self::Mute(_) => "Mute",
+            Self::Unmute(_) => "Unmute",
+            Self::SetNote(_) => "SetNote",
+            Self::PublishPost(_) => "PublishPost",
+            Self::EditPost(_) => "EditPost",
+            Self::DeletePost(_) => "DeletePost",
+            Self::Reblog(_) => "Reblog",
+            Self::Unreblog(_) => "Unreblog",
+            Self::Favourite(_) => "Favourite",
+            Self::Unfavourite(_) => "Unfavourite",
+            Self::Bookmark(_) => "Bookmark",
+            Self::Unbookmark(_) => "Unbookmark",
+            Self::Pin(_) => "Pin",
+            Self::Unpin(_) => "Unpin",
+            Self::MuteConversation(_) => "MuteConversation",
+            Self::UnmuteConversation(_) => "UnmuteConversation",
+            Self::MoveMarker(_) => "MoveMarker",
+        }
+    }
+
     /// The partition whose writer decides: the subject's.
     pub fn partition(&self, partitions: u16) -> PartitionId {
         let of = |account: AccountId| account.partition(partitions);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::Profile;
 use crate::ids::{AccountId, RelationId, UnixMillis};
+use crate::log::Offset;
 
 /// An account. Source: its own partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub struct AccountStatsRow {
     pub requests: u64,
     /// When it last posted; 0 for never.
     pub last_status_ms: UnixMillis,
+    /// The last offset counted, plus 1: replaying below changes nothing.
+    pub last: Offset,
 }
 
 /// A handle. Source: the handle's partition.
@@ -73,4 +76,6 @@ pub struct InstanceStatsRow {
     pub accounts: u64,
     /// Posts, reblogs excepted.
     pub statuses: u64,
+    /// The last offset counted, plus 1: replaying below changes nothing.
+    pub last: Offset,
 }

@@ -1,7 +1,8 @@
 //! The keys of every table, built of ids: the one place that knows their layout.
 
-use super::table::{KeyPart, PartBuilder, RowKey, Table};
+use super::table::{KeyPart, PartBuilder, RowKey, Table, View};
 use crate::ids::{AccountId, AppId, PartitionId, PostId, RelationId, UnixMillis};
+use crate::log::Offset;
 
 /// One number as a key part.
 pub fn id(value: u64) -> KeyPart {
@@ -192,6 +193,21 @@ pub fn tag_use(tag: &str, day: u64, partition: PartitionId) -> RowKey {
     row(Table::TagUse, text(tag), PartBuilder::default().u64(day).u16(partition.0).done())
 }
 
+/// Partition key of the names of all tags.
+pub fn tag_names() -> KeyPart {
+    id(0)
+}
+
+/// Key of a tag's name.
+pub fn tag_name(tag: &str) -> RowKey {
+    row(Table::TagName, tag_names(), text(tag))
+}
+
+/// Key of the tags of a post.
+pub fn post_tags(post: PostId) -> RowKey {
+    single(Table::PostTags, post.0)
+}
+
 /// Key of an application.
 pub fn app(app: AppId) -> RowKey {
     single(Table::App, app.0)
@@ -220,6 +236,25 @@ pub fn token_of(account: AccountId, hash: &[u8]) -> RowKey {
 /// Key of a reading marker.
 pub fn marker(account: AccountId, timeline: &str) -> RowKey {
     row(Table::Marker, id(account.0), text(timeline))
+}
+
+/// Partition key of the dead letters of a view's version in a partition.
+pub fn dead_letters_of(view: View, version: u32, partition: PartitionId) -> KeyPart {
+    PartBuilder::default().u16(view as u16).u64(u64::from(version)).u16(partition.0).done()
+}
+
+/// Key of a dead letter.
+pub fn dead_letter(view: View, version: u32, partition: PartitionId, offset: Offset) -> RowKey {
+    row(Table::DeadLetter, dead_letters_of(view, version, partition), id(offset))
+}
+
+/// Reads view, version and partition from a [`dead_letters_of`].
+pub fn dead_letters_origin(part: &[u8]) -> Option<(View, u32, PartitionId)> {
+    let (view, rest) = part.split_first_chunk::<2>()?;
+    let (version, rest) = rest.split_first_chunk::<8>()?;
+    let partition = rest.first_chunk::<2>()?;
+    let view = View::ALL.into_iter().find(|known| *known as u16 == u16::from_be_bytes(*view))?;
+    Some((view, u32::try_from(u64::from_be_bytes(*version)).ok()?, PartitionId(u16::from_be_bytes(*partition))))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod accounts;
 pub mod codec;
 mod identity;
 pub mod keys;
+mod letters;
 mod relations;
 mod statuses;
 pub mod table;
@@ -11,7 +12,8 @@ mod timelines;
 
 pub use accounts::{AccountRow, AccountStatsRow, HandleRow, HandleState, InstanceStatsRow, OpenClaimRow};
 pub use identity::{AppRow, AuthCodeRow, CredentialRow, MarkerRow, TokenRow};
+pub use letters::{DeadLetterRow, LetterCause};
 pub use relations::{FolloweeRow, FollowerRow, MuteRow, NoteRow, PeerRow, RelationRow};
 pub use statuses::{AuthorRow, ContentRow, InteractionRow, PostRow, StatusCountRow, StatusEditRow, StatusRow};
 pub use table::{Checkpoint, KeyPart, PartBuilder, RowKey, RowWrite, Table, View};
-pub use timelines::{EntryRow, TagUseRow, entry_flags};
+pub use timelines::{EntryRow, TagUseRow, TagsRow, entry_flags};

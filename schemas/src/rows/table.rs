@@ -15,9 +15,9 @@ use crate::log::{Offset, Validity};
 pub enum View {
     /// What the write loop decides on; kept by the write loop itself.
     Decisions = 0,
-    /// Profiles, handles and what counts an account.
+    /// Profiles, handles and the instance's totals.
     Accounts = 1,
-    /// Follows, follow requests, blocks, mutes, notes.
+    /// Follows, follow requests, blocks, mutes, notes, and what an account counts (its counts of follows are decided by their rows).
     Relations = 2,
     /// Posts, their versions, replies, and what was done with them.
     Statuses = 3,
@@ -27,12 +27,28 @@ pub enum View {
     Identity = 5,
     /// Preferences and markers.
     Settings = 6,
+    /// How far the reactors have come; no rows. Never rebuilt: a follow-up is issued once.
+    Reactors = 7,
+    /// Records that could not be projected, and those held back behind them, per version of a view. No checkpoint.
+    DeadLetters = 8,
 }
 
 impl View {
     /// Every view kept in the view store.
-    pub const ALL: [Self; 7] =
-        [Self::Decisions, Self::Accounts, Self::Relations, Self::Statuses, Self::Timelines, Self::Identity, Self::Settings];
+    pub const ALL: [Self; 9] = [
+        Self::Decisions,
+        Self::Accounts,
+        Self::Relations,
+        Self::Statuses,
+        Self::Timelines,
+        Self::Identity,
+        Self::Settings,
+        Self::Reactors,
+        Self::DeadLetters,
+    ];
+
+    /// The views that the projection loop keeps from the log, that rebuilds make anew and `verify` compares.
+    pub const PROJECTED: [Self; 6] = [Self::Accounts, Self::Relations, Self::Statuses, Self::Timelines, Self::Identity, Self::Settings];
 
     /// The name in commands, metrics and folders. Persisted.
     pub const fn name(self) -> &'static str {
@@ -44,6 +60,8 @@ impl View {
             Self::Timelines => "timelines",
             Self::Identity => "identity",
             Self::Settings => "settings",
+            Self::Reactors => "reactors",
+            Self::DeadLetters => "dead_letters",
         }
     }
 
@@ -84,7 +102,7 @@ tables! {
     /// (account) -> profile.
     Account = 10 "account" in Accounts;
     /// (account) -> counts kept by the account's own partition.
-    AccountStats = 11 "account_stats" in Accounts;
+    AccountStats = 11 "account_stats" in Relations;
     /// (normalised handle) -> account.
     Handle = 12 "handle" in Accounts;
     /// (claims due, partition) (due time, handle) -> account: claims that nobody has confirmed yet.
@@ -95,11 +113,11 @@ tables! {
     InstanceStats = 15 "instance_stats" in Accounts;
     /// (account) (followee) -> the account's wish to follow.
     Followee = 20 "followee" in Relations;
-    /// (account) (relation) -> followee, in order of making.
+    /// (account) (relation) -> followee, confirmed follows only, in order of making.
     FolloweeList = 21 "followee_list" in Relations;
     /// (account) (follower) -> admission.
     Follower = 22 "follower" in Relations;
-    /// (account) (relation) -> follower, in order of making.
+    /// (account) (relation) -> follower, admitted ones only, in order of making.
     FollowerList = 23 "follower_list" in Relations;
     /// (account) (relation) -> who asks to follow.
     RequestList = 24 "request_list" in Relations;
@@ -117,7 +135,7 @@ tables! {
     Note = 30 "note" in Relations;
     /// (post) -> post or reblog.
     Status = 40 "status" in Statuses;
-    /// (post) (version) -> an earlier or present version.
+    /// (post) (version) -> an earlier or present version. A post that was never edited has none: its status is its only version.
     StatusEdit = 41 "status_edit" in Statuses;
     /// (post) (partition) -> partial counts of replies, reblogs, favourites.
     StatusCount = 42 "status_count" in Statuses;
@@ -145,8 +163,10 @@ tables! {
     TagList = 62 "tag_list" in Timelines;
     /// (tag) (day, partition) -> partial counts of uses and accounts.
     TagUse = 63 "tag_use" in Timelines;
-    /// (tags) (tag) -> nothing: every tag in use, by name.
+    /// (tags) (tag) -> nothing: every tag that was ever used, by name. Never removed, so that its many sources cannot disagree.
     TagName = 64 "tag_name" in Timelines;
+    /// (post) -> the tags under whose timelines the post stands; none for a post without.
+    PostTags = 65 "post_tags" in Timelines;
     /// (application) -> application.
     App = 70 "app" in Identity;
     /// (token hash) -> token.
@@ -161,6 +181,8 @@ tables! {
     Preference = 80 "preference" in Settings;
     /// (account) (timeline name) -> marker.
     Marker = 81 "marker" in Settings;
+    /// (view, version, partition) (offset) -> a record that could not be projected, or is held back behind one.
+    DeadLetter = 90 "dead_letter" in DeadLetters;
 }
 
 /// A part of a key.

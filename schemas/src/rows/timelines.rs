@@ -45,6 +45,13 @@ pub mod entry_flags {
     }
 }
 
+/// The tags of a post. Source: its author's partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagsRow {
+    /// Normalised.
+    pub tags: Vec<String>,
+}
+
 /// A source partition's share of a tag's use on one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct TagUseRow {

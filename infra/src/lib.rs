@@ -6,6 +6,7 @@ pub mod config;
 pub mod log;
 pub mod progress;
 pub mod readside;
+pub mod search;
 pub mod telemetry;
 pub mod timelines;
 pub mod views;

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use schemas::PartitionId;
 use schemas::rows::{Checkpoint, KeyPart, RowKey, Table, View};
 
-use super::registry::Registry;
+use super::registry::{Registry, VersionFault};
 use super::{Scan, ScannedRow, Version, Versions, ViewBatch, ViewError, ViewStore};
 
 /// Rows in maps behind one lock, so that every call is atomic.
@@ -45,10 +45,10 @@ impl MemoryViews {
     }
 
     /// Changes the registry of a view and forgets the rows of versions that no longer resolve.
-    fn change<T>(&self, view: View, change: impl FnOnce(Registry) -> Result<(Registry, T), ViewError>) -> Result<T, ViewError> {
+    fn change<T>(&self, view: View, change: impl FnOnce(Registry) -> Result<(Registry, T), VersionFault>) -> Result<T, ViewError> {
         let mut views = self.views.write();
         let rows = views.entry(view).or_default();
-        let (registry, answer) = change(rows.registry)?;
+        let (registry, answer) = change(rows.registry).map_err(|fault| fault.of(view))?;
         rows.registry = registry;
         rows.versions.retain(|number, _| registry.numbers().any(|known| known == *number));
         Ok(answer)
@@ -58,7 +58,7 @@ impl MemoryViews {
 /// The rows of a version; nothing where none were written yet.
 fn version_rows(views: &BTreeMap<View, ViewRows>, view: View, version: Version) -> Result<Option<&VersionRows>, ViewError> {
     let rows = views.get(&view);
-    let number = rows.map(|rows| rows.registry).unwrap_or_default().resolve(view, version)?;
+    let number = rows.map(|rows| rows.registry).unwrap_or_default().resolve(version).map_err(|fault| fault.of(view))?;
     Ok(rows.and_then(|rows| rows.versions.get(&number)))
 }
 
@@ -126,7 +126,7 @@ impl ViewStore for MemoryViews {
         // Every version is resolved before anything is written: a batch is applied whole or not at all.
         let mut numbers = BTreeMap::new();
         for view in written.chain(batch.checkpoints.iter().map(|(view, ..)| *view)) {
-            numbers.insert(view, views.entry(view).or_default().registry.resolve(view, version)?);
+            numbers.insert(view, views.entry(view).or_default().registry.resolve(version).map_err(|fault| fault.of(view))?);
         }
         for write in batch.writes {
             let version_rows = rows_in(&mut views, &numbers, write.key.table.view());
@@ -160,15 +160,15 @@ impl ViewStore for MemoryViews {
     }
 
     async fn begin(&self, view: View) -> Result<u32, ViewError> {
-        self.change(view, |registry| registry.begin(view))
+        self.change(view, |registry| registry.begin())
     }
 
     async fn promote(&self, view: View) -> Result<(), ViewError> {
-        self.change(view, |registry| Ok((registry.promote(view)?, ())))
+        self.change(view, |registry| Ok((registry.promote()?, ())))
     }
 
     async fn drop_version(&self, view: View, version: u32) -> Result<(), ViewError> {
-        self.change(view, |registry| Ok((registry.drop_version(view, version)?, ())))
+        self.change(view, |registry| Ok((registry.drop_version(version)?, ())))
     }
 
     async fn flush(&self) -> Result<(), ViewError> {

@@ -9,7 +9,7 @@ pub mod contract;
 pub mod fjall;
 
 pub mod memory;
-mod registry;
+pub(crate) mod registry;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -19,7 +19,7 @@ use schemas::rows::{Checkpoint, KeyPart, RowKey, Table, View};
 
 use self::layout::KeyRange;
 use self::open::Spaces;
-use super::registry::Registry;
+use super::registry::{Registry, VersionFault};
 use super::{Scan, ScannedRow, Version, Versions, ViewBatch, ViewError, ViewStore};
 
 /// What the store may take of the machine.
@@ -143,11 +143,11 @@ impl Inner {
     }
 
     /// Changes a view's versions: first durably, then for readers; keyspaces that no longer resolve go last.
-    fn change<T>(&self, view: View, change: impl FnOnce(Registry) -> Result<(Registry, T), ViewError>) -> Result<T, ViewError> {
+    fn change<T>(&self, view: View, change: impl FnOnce(Registry) -> Result<(Registry, T), VersionFault>) -> Result<T, ViewError> {
         let _alone = self.steady.write();
         let mut spaces = Spaces::clone(&self.spaces());
         let of_view = spaces.view_mut(view);
-        let (registry, answer) = change(of_view.registry)?;
+        let (registry, answer) = change(of_view.registry).map_err(|fault| fault.of(view))?;
         for number in registry.numbers() {
             if !of_view.spaces.iter().any(|(known, _)| *known == number) {
                 of_view.spaces.push((number, open::open_version(&self.database, &self.options, view, number)?));
@@ -214,15 +214,15 @@ impl ViewStore for FjallViews {
     }
 
     async fn begin(&self, view: View) -> Result<u32, ViewError> {
-        self.blocking(move |inner| inner.change(view, |registry| registry.begin(view))).await
+        self.blocking(move |inner| inner.change(view, |registry| registry.begin())).await
     }
 
     async fn promote(&self, view: View) -> Result<(), ViewError> {
-        self.blocking(move |inner| inner.change(view, |registry| Ok((registry.promote(view)?, ())))).await
+        self.blocking(move |inner| inner.change(view, |registry| Ok((registry.promote()?, ())))).await
     }
 
     async fn drop_version(&self, view: View, version: u32) -> Result<(), ViewError> {
-        self.blocking(move |inner| inner.change(view, |registry| Ok((registry.drop_version(view, version)?, ())))).await
+        self.blocking(move |inner| inner.change(view, |registry| Ok((registry.drop_version(version)?, ())))).await
     }
 
     async fn flush(&self) -> Result<(), ViewError> {

@@ -37,7 +37,7 @@ impl Spaces {
     /// The number and the keyspace that a call means.
     pub(super) fn resolve(&self, view: View, version: Version) -> Result<(u32, &Keyspace), ViewError> {
         let spaces = self.view(view);
-        let number = spaces.registry.resolve(view, version)?;
+        let number = spaces.registry.resolve(version).map_err(|fault| fault.of(view))?;
         let found = spaces.spaces.iter().find(|(known, _)| *known == number);
         found.map(|(_, space)| (number, space)).ok_or(ViewError::NoVersion(view, number))
     }
@@ -111,7 +111,7 @@ fn sweep(database: &Database, meta: &Keyspace, spaces: &Spaces) -> Result<(), Vi
         let Some((view, number)) = name.rsplit_once('.').and_then(|(view, number)| Some((View::named(view)?, number.parse().ok()?))) else {
             continue;
         };
-        if spaces.view(view).registry.resolve(view, Version::Number(number)).is_ok() {
+        if spaces.view(view).registry.resolve(Version::Number(number)).is_ok() {
             continue;
         }
         remove_checkpoints(database, meta, view, number)?;

@@ -3,6 +3,7 @@
 pub mod bus;
 pub mod cache;
 pub mod config;
+pub mod connect;
 pub mod log;
 pub mod progress;
 pub mod readside;

@@ -1,0 +1,4 @@
+//! The parts of the executable, as a library, so that end-to-end tests start the same server in their own process.
+
+pub mod cli;
+pub mod face;

@@ -9,6 +9,7 @@ pub mod handles;
 pub mod ids;
 pub mod log;
 pub mod rows;
+pub mod text;
 
 pub use ids::{AccountId, AppId, PartitionId, PostId, RelationId, Snowflake, UnixMillis};
 pub use log::position::{Offset, Position, PositionToken};

@@ -7,12 +7,14 @@
 pub mod contract;
 mod memory;
 mod naive;
+pub mod ring;
 
 use async_trait::async_trait;
 use schemas::{AccountId, PostId};
 
 pub use memory::MemorySource;
 pub use naive::NaiveTimelines;
+pub use ring::{RingOptions, RingTimelines};
 
 /// An entry of an author list or a home timeline; 16 bytes at rest, with the author interned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

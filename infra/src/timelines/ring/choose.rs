@@ -1,0 +1,184 @@
+//! Who is pushed to: the policy, with each author's posting class, audience and bursts.
+//!
+//! The answer for a post is one number, the lowest reader class that is pushed to. Each shard compares it with its readers' classes under
+//! its lock, and notes a post that some subscribed ring did not get, so an edge is served exactly once whatever changes meanwhile.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::options::{Policy, RingOptions};
+use super::rates::{self, CLASS_MAX, Costs, Rate};
+
+/// Entries that a page takes, for the cost model (`k`).
+const PAGE_ENTRIES: u32 = 40;
+/// How long an author's deliveries count as one burst.
+const BURST_MS: f32 = 10_000.0;
+/// Deliveries, or lists, that one measurement needs at the least to count.
+const MEASURED_MIN: usize = 64;
+/// A new measurement's share in a running mean, as a divisor.
+const MEAN_DIVISOR: u32 = 16;
+
+/// Pushed to no reader.
+pub(super) const NONE: u8 = u8::MAX;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Author {
+    posts: Rate,
+    class: u8,
+    /// Threshold: followers, as far as they were looked up.
+    followers: Option<u32>,
+    /// Rings that the last pushed post reached.
+    audience: u32,
+    /// Work of the running burst, in microseconds, decaying.
+    burst_us: f32,
+    burst_at_ms: u64,
+}
+
+/// The policy and what it decides by.
+#[derive(Debug)]
+pub(super) struct Chooser {
+    policy: Policy,
+    measure: bool,
+    burst_budget_us: f32,
+    push_ns: AtomicU32,
+    open_ns: AtomicU32,
+    entry_ns: u32,
+    authors: Mutex<Vec<Author>>,
+}
+
+/// A running mean that forgets.
+fn drift(mean: &AtomicU32, new: u128) {
+    let (held, new) = (mean.load(Ordering::Relaxed), u32::try_from(new).unwrap_or(u32::MAX));
+    let moved = held - held / MEAN_DIVISOR + new / MEAN_DIVISOR;
+    mean.store(moved.max(1), Ordering::Relaxed);
+}
+
+impl Chooser {
+    pub(super) fn new(options: &RingOptions) -> Self {
+        Self {
+            policy: options.policy,
+            measure: options.measure && options.policy == Policy::Adaptive,
+            burst_budget_us: options.burst_budget_ms as f32 * 1_000.0,
+            push_ns: AtomicU32::new(options.costs.push_ns),
+            open_ns: AtomicU32::new(options.costs.open_ns),
+            entry_ns: options.costs.entry_ns,
+            authors: Mutex::default(),
+        }
+    }
+
+    /// The costs as they are now.
+    pub(super) fn costs(&self) -> Costs {
+        let (push_ns, open_ns) = (self.push_ns.load(Ordering::Relaxed), self.open_ns.load(Ordering::Relaxed));
+        Costs { push_ns, open_ns, entry_ns: self.entry_ns }
+    }
+
+    /// Says whether follower counts matter.
+    pub(super) fn counts_followers(&self) -> bool {
+        matches!(self.policy, Policy::Threshold { .. })
+    }
+
+    /// Those of the authors whose followers were never looked up.
+    pub(super) fn uncounted(&self, authors: &[u32]) -> Vec<u32> {
+        let held = self.authors.lock();
+        let unknown = |author: &u32| held.get(*author as usize).is_none_or(|author| author.followers.is_none());
+        authors.iter().copied().filter(unknown).collect()
+    }
+
+    /// Takes an author's count of followers.
+    pub(super) fn counted(&self, author: u32, followers: u64) {
+        with(&mut self.authors.lock(), author, |author| author.followers = Some(u32::try_from(followers).unwrap_or(u32::MAX)));
+    }
+
+    /// Counts a post of each author; the lowest class that each of the posts is pushed to, and how many authors changed class.
+    pub(super) fn posted(&self, authors: impl Iterator<Item = u32>, now_ms: u64) -> (Vec<u8>, u64) {
+        let margin = rates::margin(self.costs(), PAGE_ENTRIES);
+        let push_us = self.costs().push_ns as f32 / 1_000.0;
+        let mut held = self.authors.lock();
+        let mut flips = 0;
+        let mut lowest = Vec::new();
+        for author in authors {
+            let choice = with(&mut held, author, |author| {
+                if self.policy != Policy::Adaptive {
+                    return self.fixed(author);
+                }
+                author.posts.count(now_ms);
+                let class = author.posts.class(now_ms, author.class);
+                flips += u64::from(class != author.class);
+                author.class = class;
+                if self.bursts(author, push_us, now_ms) { NONE } else { rates::lowest_pushed(class, margin) }
+            });
+            lowest.push(choice);
+        }
+        (lowest, flips)
+    }
+
+    /// Says whether one more post exceeds what the author's burst may cost; if not, it counts.
+    fn bursts(&self, author: &mut Author, push_us: f32, now_ms: u64) -> bool {
+        let elapsed = now_ms.saturating_sub(author.burst_at_ms) as f32;
+        author.burst_us *= (-elapsed / BURST_MS).exp2();
+        author.burst_at_ms = now_ms;
+        let work_us = author.audience as f32 * push_us;
+        if author.burst_us + work_us > self.burst_budget_us {
+            return true;
+        }
+        author.burst_us += work_us;
+        false
+    }
+
+    fn fixed(&self, author: &Author) -> u8 {
+        match self.policy {
+            Policy::PullAll => NONE,
+            Policy::Threshold { followers } if author.followers.is_some_and(|count| u64::from(count) >= followers) => NONE,
+            Policy::PushAll | Policy::Threshold { .. } | Policy::Adaptive => 0,
+        }
+    }
+
+    /// The lowest class that the author is pushed to by rates alone.
+    pub(super) fn lowest(&self, author: u32) -> u8 {
+        let author = self.authors.lock().get(author as usize).copied().unwrap_or_default();
+        match self.policy {
+            Policy::Adaptive => rates::lowest_pushed(author.class, rates::margin(self.costs(), PAGE_ENTRIES)),
+            _ => self.fixed(&author),
+        }
+    }
+
+    /// Takes how many rings each pushed post reached.
+    pub(super) fn reached(&self, audiences: impl Iterator<Item = (u32, u32)>) {
+        if self.policy == Policy::Adaptive {
+            let mut held = self.authors.lock();
+            audiences.for_each(|(author, rings)| with(&mut held, author, |author| author.audience = rings));
+        }
+    }
+
+    /// Says whether measuring is of use.
+    pub(super) fn measures(&self) -> bool {
+        self.measure
+    }
+
+    /// Takes what deliveries took.
+    pub(super) fn delivered(&self, deliveries: usize, took: Duration) {
+        if self.measure && deliveries >= MEASURED_MIN {
+            drift(&self.push_ns, took.as_nanos() / deliveries as u128);
+        }
+    }
+
+    /// Takes what merging pulled lists took.
+    pub(super) fn opened(&self, lists: usize, entries: usize, took: Duration) {
+        if self.measure && lists > 0 {
+            let opening = took.as_nanos().saturating_sub(entries as u128 * u128::from(self.entry_ns));
+            drift(&self.open_ns, opening / lists as u128);
+        }
+    }
+}
+
+fn with<T>(authors: &mut Vec<Author>, number: u32, change: impl FnOnce(&mut Author) -> T) -> T {
+    let number = number as usize;
+    if authors.len() <= number {
+        authors.resize(number + 1, Author::default());
+    }
+    change(authors.get_mut(number).expect("the vector was grown to hold it"))
+}
+
+const _: () = assert!(NONE > CLASS_MAX, "no reader's class may reach it");

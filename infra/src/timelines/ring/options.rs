@@ -1,0 +1,88 @@
+//! What operators and tests choose about the ring engine.
+
+use std::sync::Arc;
+
+use schemas::ids::UnixMillis;
+
+pub use super::rates::Costs;
+
+/// Tells the time; the engine asks it at reads and deliveries for rates and idleness, never for order.
+pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
+
+/// Who serves an edge from an author to a reader. Feeds are the same under each; cost is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// Every post is written to every ring of its audience.
+    PushAll,
+    /// Nothing is written: each read merges the author lists. There are no rings then.
+    PullAll,
+    /// Authors with at least as many followers are pulled, the others pushed.
+    Threshold {
+        /// Followers from which an author is pulled.
+        followers: u64,
+    },
+    /// The cheaper of both per edge, by the author's posting and the reader's reading rate; bursts and overrun rings are pulled.
+    #[default]
+    Adaptive,
+}
+
+/// The ring engine's limits and choices.
+#[derive(Debug, Clone)]
+pub struct RingOptions {
+    /// Push or pull.
+    pub policy: Policy,
+    /// Entries of a ring, rounded up to a power of two between 2 and 32,768.
+    pub slots: usize,
+    /// Rings at the most; beyond it the longest unread gives way. A ring of 256 slots takes about 4.2 KB.
+    pub rings_max: usize,
+    /// Shards of readers, each with its own lock, rounded up to a power of two between 1 and 256; zero: two per core.
+    pub shards: usize,
+    /// A reader who has not read for as long loses the ring, in milliseconds.
+    pub idle_after_ms: u64,
+    /// Author lists held in memory at the most.
+    pub lists_max: usize,
+    /// Entries of each.
+    pub list_slots: usize,
+    /// Adaptive: a ring that took this many times its slots without a read takes no more until then; zero: never.
+    pub overrun_rings: u16,
+    /// Adaptive: work that an author's posts may cause within ten seconds, in milliseconds; what exceeds it is pulled.
+    pub burst_budget_ms: u32,
+    /// Adaptive: the costs to start from.
+    pub costs: Costs,
+    /// Adaptive: whether costs follow what is measured.
+    pub measure: bool,
+}
+
+impl Default for RingOptions {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            slots: 256,
+            rings_max: 65_536,
+            shards: 0,
+            idle_after_ms: 3 * 24 * 3_600 * 1_000,
+            lists_max: 16_384,
+            list_slots: 64,
+            overrun_rings: 1,
+            burst_budget_ms: 50,
+            costs: Costs { push_ns: 40, open_ns: 250, entry_ns: 25 },
+            measure: true,
+        }
+    }
+}
+
+/// The largest window: its indexes are `u16`.
+const SLOTS_MAX: usize = 32_768;
+const SHARDS_MAX: usize = 256;
+
+impl RingOptions {
+    /// Brings every number into its range.
+    pub(super) fn settled(mut self) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let shards = if self.shards == 0 { 2 * cores() } else { self.shards };
+        self.shards = shards.clamp(1, SHARDS_MAX).next_power_of_two();
+        self.slots = self.slots.clamp(2, SLOTS_MAX).next_power_of_two();
+        self.list_slots = self.list_slots.clamp(2, SLOTS_MAX).next_power_of_two();
+        self
+    }
+}

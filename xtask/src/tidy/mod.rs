@@ -4,6 +4,7 @@
 mod arrows;
 mod headers;
 mod leftovers;
+mod operations;
 mod purity;
 mod sizes;
 mod snapshots;
@@ -25,12 +26,13 @@ const TEXTS: [&str; 11] = [".rs", ".toml", ".md", ".py", ".mjs", ".js", ".html",
 /// Fails where a file cannot be read.
 pub(crate) fn run() -> Result<Tally> {
     let sources = load()?;
-    let rules: [(&str, Vec<String>); 6] = [
+    let rules: [(&str, Vec<String>); 7] = [
         ("arrows between crates", arrows::complaints(&sources)),
         ("purity of decide, project and schemas", purity::complaints(&sources)),
         ("headers", headers::complaints(&sources)),
         ("sizes", sizes::complaints(&sources)),
         ("leftovers", leftovers::complaints(&sources)),
+        ("operations and their tests", operations::complaints(&sources)),
         ("snapshots", snapshots::complaints(&sources)),
     ];
     let mut tally = Tally::default();

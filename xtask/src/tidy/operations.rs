@@ -18,7 +18,8 @@ fn check(sources: &Sources, known: &[&str]) -> Vec<String> {
     for (file, text) in sources.iter().filter(|(file, _)| SUITES.iter().any(|suite| file.starts_with(suite))) {
         named.extend(names(text).into_iter().map(|id| (id, file.as_str())));
     }
-    let untested = known.iter().filter(|id| !named.contains_key(**id)).map(|id| format!("no test of a client suite names the operation {id}"));
+    let untested =
+        known.iter().filter(|id| !named.contains_key(**id)).map(|id| format!("no test of a client suite names the operation {id}"));
     let unknown = named.iter().filter(|(id, _)| !known.contains(id)).map(|(id, file)| format!("{file}: there is no operation {id}"));
     untested.chain(unknown).collect()
 }

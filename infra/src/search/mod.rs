@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod contract;
 pub mod memory;
 pub mod query;
+pub mod tantivy;
 
 use std::sync::Arc;
 use std::time::Duration;

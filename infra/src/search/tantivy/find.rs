@@ -1,0 +1,216 @@
+//! Finding hits. Segments are sorted newest first, so hits come in order by merging one cursor per segment and stopping when the page is
+//! full; a segment whose newest document is older than the page is never opened.
+
+use std::collections::{BTreeSet, BinaryHeap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ::tantivy::columnar::ColumnValues;
+use ::tantivy::fastfield::AliveBitSet;
+use ::tantivy::query::{PhrasePrefixQuery, PhraseQuery, Query, TermQuery};
+use ::tantivy::schema::{Field, IndexRecordOption};
+use ::tantivy::{DocId, DocSet, Searcher, SegmentReader, TERMINATED, TantivyError, Term as IndexTerm};
+use schemas::{AccountId, PostId};
+
+use super::fields::{self, Fields};
+use super::matcher::{Matcher, Wanted};
+use crate::search::query::{self, NameTerms, Term};
+use crate::search::{CANDIDATES_MAX, HITS_MAX, Item, NameQuery, OFFSET_MAX, StatusQuery};
+
+/// Words that the last, unfinished word of a phrase may stand for.
+const PHRASE_ENDINGS_MAX: u32 = 1_000;
+
+type Queries = Vec<Box<dyn Query>>;
+
+/// A page of hits being filled.
+struct Page {
+    pass_over: usize,
+    limit: usize,
+    hits: Vec<u64>,
+}
+
+impl Page {
+    fn new(offset: usize, limit: usize) -> Self {
+        Self { pass_over: offset.min(OFFSET_MAX), limit: limit.min(HITS_MAX), hits: Vec::new() }
+    }
+
+    fn is_full(&self) -> bool {
+        self.hits.len() >= self.limit
+    }
+
+    fn add(&mut self, id: u64) -> ControlFlow<()> {
+        if self.pass_over > 0 {
+            self.pass_over -= 1;
+        } else {
+            self.hits.push(id);
+        }
+        if self.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Hits of a search for posts.
+pub(super) fn statuses(searcher: &Searcher, fields: &Fields, asked: &StatusQuery) -> Result<Vec<Item>, TantivyError> {
+    let parsed = query::parse(&asked.text);
+    let mut all: Vec<Queries> = Vec::new();
+    for group in &parsed.all {
+        all.push(group.iter().map(|term| term_query(fields.text, term)).collect());
+    }
+    if let Some(author) = asked.author {
+        let term = IndexTerm::from_field_u64(fields.author, author.0);
+        all.push(vec![Box::new(TermQuery::new(term, IndexRecordOption::Basic))]);
+    }
+    let mut page = Page::new(asked.offset, asked.limit);
+    if all.is_empty() || page.is_full() {
+        return Ok(Vec::new());
+    }
+    let none: Queries = parsed.none.iter().map(|term| term_query(fields.text, term)).collect();
+    let wanted = Wanted::new(searcher, &all, &none)?;
+    let window = (asked.max_id.map(|id| id.0), asked.min_id.map(|id| id.0));
+    let mut candidates = 0;
+    newest_first(searcher, &wanted, window, |id| {
+        if candidates == CANDIDATES_MAX {
+            return ControlFlow::Break(());
+        }
+        candidates += 1;
+        match &asked.filter {
+            Some(filter) if !filter(PostId(id)) => ControlFlow::Continue(()),
+            _ => page.add(id),
+        }
+    })?;
+    Ok(page.hits.into_iter().map(|id| Item::Status(PostId(id))).collect())
+}
+
+/// Hits of a search for accounts, in three steps: the exact handle, handles that start so, all others.
+pub(super) fn accounts(searcher: &Searcher, fields: &Fields, asked: &NameQuery) -> Result<Vec<Item>, TantivyError> {
+    let mut page = Page::new(asked.offset, asked.limit);
+    let Some(NameTerms { handle, words }) = query::parse_name(&asked.text) else { return Ok(Vec::new()) };
+    let exact =
+        || -> Box<dyn Query> { Box::new(TermQuery::new(IndexTerm::from_field_text(fields.handle, &handle), IndexRecordOption::Basic)) };
+    let starts = || prefix_query(fields.handle, &handle);
+    let words = words.iter().map(|word| vec![prefix_query(fields.name, word)]).collect();
+    let steps: [(Vec<Queries>, Queries); 3] =
+        [(vec![vec![exact()]], vec![]), (vec![vec![starts()]], vec![exact()]), (words, vec![starts()])];
+    for (all, none) in steps {
+        if !page.is_full() {
+            newest_first(searcher, &Wanted::new(searcher, &all, &none)?, (None, None), |id| page.add(id))?;
+        }
+    }
+    Ok(page.hits.into_iter().map(|id| Item::Account(AccountId(id))).collect())
+}
+
+/// Hits of a search for tags: the terms themselves, which are in the order of names.
+pub(super) fn tags(searcher: &Searcher, fields: &Fields, asked: &NameQuery) -> Result<Vec<Item>, TantivyError> {
+    let Some(prefix) = query::parse_tag(&asked.text) else { return Ok(Vec::new()) };
+    let (offset, limit) = (asked.offset.min(OFFSET_MAX), asked.limit.min(HITS_MAX));
+    // The first of all segments are among the first of each.
+    let mut found: BTreeSet<Vec<u8>> = BTreeSet::new();
+    for segment in searcher.segment_readers() {
+        let index = segment.inverted_index(fields.tag)?;
+        let mut terms = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
+        let mut of_segment = 0;
+        while of_segment < offset + limit && terms.advance() && terms.key().starts_with(prefix.as_bytes()) {
+            if any_alive(index.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?, segment.alive_bitset()) {
+                of_segment += 1;
+                found.insert(terms.key().to_vec());
+            }
+        }
+    }
+    Ok(found.iter().skip(offset).take(limit).filter_map(|term| fields::tag_name(term)).map(Item::Tag).collect())
+}
+
+fn prefix_query(field: Field, prefix: &str) -> Box<dyn Query> {
+    let mut query = PhrasePrefixQuery::new(vec![IndexTerm::from_field_text(field, prefix)]);
+    query.set_max_expansions(u32::MAX);
+    Box::new(query)
+}
+
+fn term_query(field: Field, term: &Term) -> Box<dyn Query> {
+    let mut words: Vec<IndexTerm> = term.words.iter().map(|word| IndexTerm::from_field_text(field, word)).collect();
+    match (term.words.as_slice(), term.prefix) {
+        ([word], true) => prefix_query(field, word),
+        (_, true) => {
+            let mut query = PhrasePrefixQuery::new(words);
+            query.set_max_expansions(PHRASE_ENDINGS_MAX);
+            Box::new(query)
+        }
+        ([_, _, ..], false) => Box::new(PhraseQuery::new(words)),
+        (_, false) => {
+            let word = words.pop().expect("a term has at least one word");
+            Box::new(TermQuery::new(word, IndexRecordOption::Basic))
+        }
+    }
+}
+
+fn any_alive(mut docs: impl DocSet, alive: Option<&AliveBitSet>) -> bool {
+    while docs.doc() != TERMINATED {
+        if alive.is_none_or(|alive| alive.is_alive(docs.doc())) {
+            return true;
+        }
+        docs.advance();
+    }
+    false
+}
+
+/// A place in one segment.
+struct Cursor<'a> {
+    matcher: Matcher<'a>,
+    ids: Arc<dyn ColumnValues<u64>>,
+    doc: DocId,
+}
+
+impl Cursor<'_> {
+    /// The id of the first match at or after the place, where the cursor then stands.
+    fn id(&mut self) -> Option<u64> {
+        self.doc = self.matcher.seek(self.doc)?;
+        Some(self.ids.get_val(self.doc))
+    }
+}
+
+/// The first of a segment's documents, which are sorted, whose id is below the bound.
+fn first_below(ids: &dyn ColumnValues<u64>, bound: u64) -> DocId {
+    let (mut low, mut high) = (0, ids.num_vals());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if ids.get_val(middle) >= bound { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+fn ids(segment: &SegmentReader) -> Result<Arc<dyn ColumnValues<u64>>, TantivyError> {
+    Ok(segment.fast_fields().u64(fields::ORDER)?.first_or_default_col(0))
+}
+
+/// Calls `each` with the ids of matches below and above the exclusive bounds of `window`, newest first, until it breaks off.
+fn newest_first(
+    searcher: &Searcher,
+    wanted: &Wanted,
+    window: (Option<u64>, Option<u64>),
+    mut each: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<(), TantivyError> {
+    let (below, above) = window;
+    let mut unopened = Vec::new();
+    for segment in searcher.segment_readers() {
+        let ids = ids(segment)?;
+        unopened.push((ids.max_value().min(below.unwrap_or(u64::MAX)), segment, ids));
+    }
+    // The newest is the last.
+    unopened.sort_by_key(|(newest, ..)| *newest);
+    let mut cursors: Vec<Cursor<'_>> = Vec::new();
+    let mut heads: BinaryHeap<(u64, usize)> = BinaryHeap::new();
+    loop {
+        while let Some((_, segment, ids)) = unopened.pop_if(|(newest, ..)| heads.peek().is_none_or(|(head, _)| *newest >= *head)) {
+            let doc = below.map_or(0, |bound| first_below(&*ids, bound));
+            let mut cursor = Cursor { matcher: wanted.matcher(segment)?, ids, doc };
+            heads.extend(cursor.id().map(|id| (id, cursors.len())));
+            cursors.push(cursor);
+        }
+        let Some((id, place)) = heads.pop() else { return Ok(()) };
+        if above.is_some_and(|above| id <= above) || each(id).is_break() {
+            return Ok(());
+        }
+        if let Some(cursor) = cursors.get_mut(place) {
+            cursor.doc += 1;
+            heads.extend(cursor.id().map(|id| (id, place)));
+        }
+    }
+}

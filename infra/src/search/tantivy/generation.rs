@@ -1,0 +1,230 @@
+//! One version of the index: a folder, its writer, and the thread that commits what was applied.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use ::tantivy::directory::MmapDirectory;
+use ::tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use ::tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyError};
+use parking_lot::{Condvar, Mutex};
+use schemas::PartitionId;
+use schemas::rows::Checkpoint;
+
+use super::TantivyOptions;
+use super::fields::{self, Fields};
+use super::ledger::Ledger;
+use crate::search::memory::first_new;
+use crate::search::{SearchChange, SearchDocument, SearchError, SearchWrite};
+
+/// A version that is open; dropping it commits what was applied.
+pub(super) struct Generation {
+    core: Arc<Core>,
+    committer: Option<JoinHandle<()>>,
+}
+
+struct Core {
+    folder: PathBuf,
+    options: TantivyOptions,
+    index: Index,
+    fields: Fields,
+    reader: IndexReader,
+    state: Mutex<State>,
+    /// Wakes the committer: there is something to commit, or the end.
+    wake: Condvar,
+}
+
+struct State {
+    /// Made at the first change: versions that are only read cost no buffers.
+    writer: Option<IndexWriter>,
+    applied: Ledger,
+    durable: Ledger,
+    /// Partitions of which applied changes were lost, until they ask from where to go on.
+    lost: BTreeSet<PartitionId>,
+    /// When to commit.
+    due: Option<Instant>,
+    closing: bool,
+}
+
+fn failed(folder: &Path) -> impl Fn(TantivyError) -> SearchError + '_ {
+    move |error| SearchError::Fatal(format!("{}: {error}", folder.display()))
+}
+
+impl Generation {
+    /// Opens a version's folder, making it if absent.
+    pub(super) fn open(folder: PathBuf, options: &TantivyOptions) -> Result<Self, SearchError> {
+        std::fs::create_dir_all(&folder).map_err(|error| SearchError::Fatal(format!("cannot make {}: {error}", folder.display())))?;
+        let (schema, fields) = Fields::schema();
+        let directory = MmapDirectory::open(&folder).map_err(|error| failed(&folder)(error.into()))?;
+        let index = Index::builder().schema(schema).settings(fields::settings()).open_or_create(directory).map_err(failed(&folder))?;
+        index.tokenizers().register(fields::TOKENIZER, fields::tokenizer());
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
+        let reader: IndexReader = reader.try_into().map_err(failed(&folder))?;
+        let payload = index.load_metas().map_err(failed(&folder))?.payload;
+        let durable = payload.as_deref().map(Ledger::decode).transpose()?.unwrap_or_default();
+        let state = State { writer: None, applied: durable.clone(), durable, lost: BTreeSet::new(), due: None, closing: false };
+        let core = Core { folder, options: options.clone(), index, fields, reader, state: Mutex::new(state), wake: Condvar::new() };
+        let core = Arc::new(core);
+        let committer = std::thread::Builder::new().name("search-commit".to_owned()).spawn({
+            let core = core.clone();
+            move || core.commit_when_due()
+        });
+        let committer = committer.map_err(|error| SearchError::Fatal(format!("cannot start a thread: {error}")))?;
+        Ok(Self { core, committer: Some(committer) })
+    }
+
+    /// Takes changes in; they are committed within the time that the options say.
+    pub(super) fn apply(&self, partition: PartitionId, writes: Vec<SearchWrite>, checkpoint: Checkpoint) -> Result<(), SearchError> {
+        let core = &self.core;
+        let mut state = core.state.lock();
+        if state.lost.contains(&partition) {
+            return Err(SearchError::Rewound(partition));
+        }
+        let mut entry = state.applied.0.get(&partition).copied().unwrap_or_default();
+        let known = state.applied.0.get(&partition).map(|entry| &entry.checkpoint);
+        let Some(from) = first_new(known, &checkpoint) else { return Ok(()) };
+        if checkpoint.next < from {
+            return Ok(());
+        }
+        if state.writer.is_none() {
+            state.writer = Some(core.open_writer()?);
+        }
+        let writer = state.writer.as_ref().expect("it was just made");
+        for write in writes.into_iter().filter(|write| write.offset >= from) {
+            if let Err(error) = core.write(writer, write.change, &mut entry.newest) {
+                tracing::error!(%error, folder = %core.folder.display(), "search index refused a document");
+                state.rewind();
+                state.lost.insert(partition);
+                return Err(SearchError::Rewound(partition));
+            }
+        }
+        entry.checkpoint = checkpoint;
+        state.applied.0.insert(partition, entry);
+        if state.due.is_none() {
+            state.due = Some(Instant::now() + core.options.commit_after);
+            core.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Where a partition stands durably.
+    pub(super) fn checkpoint(&self, partition: PartitionId) -> Option<Checkpoint> {
+        let mut state = self.core.state.lock();
+        state.lost.remove(&partition);
+        state.durable.0.get(&partition).map(|entry| entry.checkpoint)
+    }
+
+    /// Commits what was applied.
+    pub(super) fn flush(&self) -> Result<(), SearchError> {
+        self.core.commit(&mut self.core.state.lock())
+    }
+
+    /// What is committed now.
+    pub(super) fn searcher(&self) -> (Searcher, Fields) {
+        (self.core.reader.searcher(), self.core.fields)
+    }
+
+    /// Stops writing for good: the folder is about to go.
+    pub(super) fn abandon(&self) {
+        let mut state = self.core.state.lock();
+        state.due = None;
+        state.closing = true;
+        state.writer = None;
+        self.core.wake.notify_one();
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.core.state.lock().closing = true;
+        self.core.wake.notify_one();
+        if let Some(committer) = self.committer.take() {
+            // A committer that panicked has said so; what it did not commit is read from the log again.
+            let _ = committer.join();
+        }
+    }
+}
+
+impl State {
+    /// Goes back to the last commit.
+    fn rewind(&mut self) {
+        self.writer = None;
+        self.due = None;
+        let lost = self.applied.0.iter().filter(|(partition, entry)| self.durable.0.get(partition) != Some(entry));
+        self.lost.extend(lost.map(|(partition, _)| *partition).collect::<Vec<_>>());
+        self.applied = self.durable.clone();
+    }
+}
+
+impl Core {
+    fn open_writer(&self) -> Result<IndexWriter, SearchError> {
+        let options = IndexWriterOptions::builder()
+            .memory_budget_per_thread(self.options.writer_bytes)
+            .num_worker_threads(1)
+            .num_merge_threads(1)
+            .build();
+        let writer: IndexWriter = self.index.writer_with_options(options).map_err(failed(&self.folder))?;
+        let mut policy = LogMergePolicy::default();
+        policy.set_del_docs_ratio_before_merge(DELETED_SHARE_MAX);
+        writer.set_merge_policy(Box::new(policy));
+        Ok(writer)
+    }
+
+    fn write(&self, writer: &IndexWriter, change: SearchChange, newest: &mut schemas::PostId) -> Result<(), TantivyError> {
+        match change {
+            SearchChange::Delete(item) => {
+                writer.delete_term(self.fields.key_term(&item));
+            }
+            SearchChange::Put(document) => {
+                match &document {
+                    // Newer than all before it: nothing is there to be replaced, and a search for it is saved.
+                    SearchDocument::Status { id, .. } if id > newest => *newest = *id,
+                    document => drop(writer.delete_term(self.fields.key_term(&document.item()))),
+                }
+                writer.add_document(self.fields.document(document))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&self, state: &mut State) -> Result<(), SearchError> {
+        if state.due.is_none() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let payload = state.applied.encode();
+        let Some(writer) = state.writer.as_mut() else { return Ok(()) };
+        let committed = writer.prepare_commit().and_then(|mut prepared| {
+            prepared.set_payload(&payload);
+            prepared.commit()
+        });
+        if let Err(error) = committed {
+            tracing::error!(%error, folder = %self.folder.display(), "search index could not commit, goes back to its last commit");
+            state.rewind();
+            return Err(SearchError::Retryable(error.to_string()));
+        }
+        state.due = None;
+        state.durable = state.applied.clone();
+        metrics::histogram!("roost_search_commit_seconds").record(began.elapsed().as_secs_f64());
+        self.reader.reload().map_err(|error| SearchError::Retryable(error.to_string()))
+    }
+
+    fn commit_when_due(&self) {
+        let mut state = self.state.lock();
+        while !state.closing {
+            match state.due {
+                None => self.wake.wait(&mut state),
+                Some(due) if due > Instant::now() => drop(self.wake.wait_until(&mut state, due)),
+                // Failures are logged, and told to whoever applies next.
+                Some(_) => drop(self.commit(&mut state)),
+            }
+        }
+        let _ = self.commit(&mut state);
+        state.writer = None;
+    }
+}
+
+/// A segment with more deleted documents than this share of all is rewritten.
+const DELETED_SHARE_MAX: f32 = 0.3;

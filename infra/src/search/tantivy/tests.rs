@@ -1,0 +1,108 @@
+//! The contract, and what only a folder can show: locks, crashes, segments.
+
+use super::*;
+use crate::search::{SearchChange, SearchDocument, StatusQuery, contract};
+use schemas::{AccountId, PostId};
+
+fn open(folder: &Path) -> Arc<dyn SearchIndex> {
+    Arc::new(TantivySearch::open(folder, TantivyOptions::default()).unwrap())
+}
+
+#[tokio::test]
+async fn keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    contract::run(&|| open(tempfile::tempdir_in(folder.path()).unwrap().keep().as_path())).await;
+}
+
+#[tokio::test]
+async fn survives_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    contract::survives_reopening(&|| open(folder.path())).await;
+}
+
+#[test]
+fn a_second_process_is_told_which_folder_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = open(folder.path());
+    let second = TantivySearch::open(folder.path(), TantivyOptions::default()).err();
+    assert!(matches!(&second, Some(SearchError::Locked(what)) if *what == folder.path().display().to_string()), "{second:?}");
+}
+
+fn status(offset: u64, id: u64) -> SearchWrite {
+    let document = SearchDocument::Status { id: PostId(id), author: AccountId(1), text: format!("all of them, number{id}") };
+    SearchWrite { offset, change: SearchChange::Put(document) }
+}
+
+async fn found(index: &dyn SearchIndex, text: &str) -> Vec<u64> {
+    let query = StatusQuery { text: text.to_owned(), limit: 100, ..StatusQuery::default() };
+    let items = index.search(SearchQuery::Statuses(query)).await.unwrap();
+    items.into_iter().map(|item| if let Item::Status(id) = item { id.0 } else { 0 }).collect()
+}
+
+/// The files as they are when the process is killed: what was not committed is gone, and its checkpoint with it.
+#[tokio::test]
+async fn a_killed_index_says_from_where_to_apply_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (live, killed) = (folder.path().join("live"), folder.path().join("killed"));
+    let options = TantivyOptions { commit_after: Duration::from_secs(600), ..TantivyOptions::default() };
+    let index = TantivySearch::open(&live, options).unwrap();
+    let p0 = PartitionId(0);
+    index.apply(Version::Live, p0, vec![status(0, 1)], contract::checkpoint(1)).await.unwrap();
+    index.flush().await.unwrap();
+    index.apply(Version::Live, p0, vec![status(1, 2)], contract::checkpoint(2)).await.unwrap();
+    assert_eq!(index.checkpoint(Version::Live, p0).await.unwrap(), Some(contract::checkpoint(1)), "only what is durable counts");
+    std::fs::create_dir_all(killed.join("v1")).unwrap();
+    for entry in std::fs::read_dir(live.join("v1")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, killed.join("v1").join(path.file_name().unwrap())).unwrap();
+    }
+    let index = open(&killed);
+    assert_eq!(index.checkpoint(Version::Live, p0).await.unwrap(), Some(contract::checkpoint(1)));
+    assert_eq!(found(&*index, "all").await, [1]);
+    index.apply(Version::Live, p0, vec![status(0, 1), status(1, 2)], contract::checkpoint(2)).await.unwrap();
+    index.flush().await.unwrap();
+    assert_eq!(found(&*index, "all").await, [2, 1]);
+}
+
+/// Many small commits are merged behind, in any order of ids, and hits still come newest first, each once.
+#[tokio::test]
+async fn order_holds_across_segments_and_merges() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(folder.path());
+    let total = 60_u64;
+    for offset in 0..total {
+        // A permutation: 37 and 60 have no common factor; every third document is put twice.
+        let id = offset * 37 % total + 1;
+        let mut writes = vec![status(offset, id)];
+        if offset % 3 == 0 {
+            writes.push(status(offset, id));
+        }
+        index.apply(Version::Live, PartitionId(0), writes, contract::checkpoint(offset + 1)).await.unwrap();
+        index.flush().await.unwrap();
+        let mut expected: Vec<u64> = (0..=offset).map(|offset| offset * 37 % total + 1).collect();
+        expected.sort_unstable_by(|a, b| b.cmp(a));
+        assert_eq!(found(&*index, "all").await, expected, "after {offset}");
+    }
+    assert_eq!(found(&*index, "number7").await, [7]);
+}
+
+#[tokio::test]
+async fn dropped_versions_leave_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(folder.path());
+    for _ in 0..3 {
+        let number = index.begin().await.unwrap();
+        index.apply(Version::Number(number), PartitionId(0), vec![status(0, 1)], contract::checkpoint(1)).await.unwrap();
+        index.promote().await.unwrap();
+    }
+    drop(index);
+    let index = open(folder.path());
+    let versions = index.versions().await.unwrap();
+    let mut folders: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with('v'))
+        .collect();
+    folders.sort_unstable();
+    assert_eq!((versions.live, versions.previous, folders), (4, Some(3), vec!["v3".to_owned(), "v4".to_owned()]));
+}

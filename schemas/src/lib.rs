@@ -10,6 +10,7 @@ pub mod ids;
 pub mod log;
 pub mod rows;
 pub mod text;
+pub mod visibility;
 
 pub use ids::{AccountId, AppId, PartitionId, PostId, RelationId, Snowflake, UnixMillis};
 pub use log::position::{Offset, Position, PositionToken};

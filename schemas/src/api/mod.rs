@@ -1,5 +1,7 @@
-//! The public API's shapes: the table of operations (and, beside it, what entities look like).
+//! The public API's shapes: the table of operations, and what entities look like.
 
+pub mod entities;
+pub mod html;
 pub mod operations;
 
 pub use operations::{Access, OPERATIONS, Operation, Side, operation};

@@ -153,9 +153,9 @@ pub fn shown_in_home(reader: &Reader, post: &PostFacts, original: Option<&PostFa
     {
         return false;
     }
-    post.in_reply_to.as_ref().is_none_or(|parent| {
-        parent.account == post.author || parent.account == reader.account || reader.follows(parent.account)
-    })
+    post.in_reply_to
+        .as_ref()
+        .is_none_or(|parent| parent.account == post.author || parent.account == reader.account || reader.follows(parent.account))
 }
 
 #[cfg(test)]

@@ -63,10 +63,13 @@ pub fn instance_v2(facts: &InstanceFacts<'_>) -> Value {
     let urls = facts.urls;
     let mut configuration = configuration(facts);
     if let Value::Object(fields) = &mut configuration {
-        fields.insert("urls".to_owned(), json!({
-            "streaming": urls.streaming(), "status": null, "about": format!("{}/about", urls.base()),
-            "privacy_policy": null, "terms_of_service": null,
-        }));
+        fields.insert(
+            "urls".to_owned(),
+            json!({
+                "streaming": urls.streaming(), "status": null, "about": format!("{}/about", urls.base()),
+                "privacy_policy": null, "terms_of_service": null,
+            }),
+        );
         fields.insert("vapid".to_owned(), json!({ "public_key": "" }));
         fields.insert("translation".to_owned(), json!({ "enabled": false }));
     }

@@ -13,7 +13,7 @@ mod urls;
 pub use account::{Account, AccountParts, CredentialAccount, Field, Role, Source};
 pub use instance::{InstanceFacts, instance_v1, instance_v2, nodeinfo};
 pub use others::{AppEntity, FamiliarFollowers, Marker, Relationship, Tag, TagHistory};
-pub use status::{AppRef, MentionRef, StatusBody, StatusEdit, StatusSource, TagRef};
+pub use status::{AppRef, MentionRef, StatusBody, StatusEdit, StatusSource, TagRef, pinnable};
 pub use time::{date, midnight, timestamp};
 pub use urls::Urls;
 

@@ -1,0 +1,26 @@
+//! What can go wrong while reading: always ours to mend. What a reader may not see is no error but an absence.
+
+use infra::readside::ReadError;
+use infra::timelines::TimelineError;
+use infra::views::ViewError;
+use schemas::rows::codec::BadRow;
+
+/// Why a read could not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The view store.
+    #[error(transparent)]
+    Views(#[from] ViewError),
+    /// The home timelines.
+    #[error(transparent)]
+    Timelines(#[from] TimelineError),
+    /// A row of another build, or damaged.
+    #[error(transparent)]
+    Row(#[from] BadRow),
+}
+
+impl From<QueryError> for ReadError {
+    fn from(error: QueryError) -> Self {
+        Self(error.to_string())
+    }
+}

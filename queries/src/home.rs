@@ -1,0 +1,186 @@
+//! The home timeline: candidates of the timelines port, through the home rules, reblogs thinned out, exactly a page.
+//!
+//! A page is cut from a window of the feed: `newer` grows upwards for a page just above `min_id`, `older` grows downwards. Thinning out
+//! looks below the page ([`crate::dedupe`]), so `older` reaches past it; it grows until every verdict that the page needs is definite.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use infra::timelines::Stretch;
+use schemas::visibility::Reader;
+use schemas::{AccountId, PostId, UnixMillis};
+
+use crate::dedupe::{FALLOFF, Item, Verdict, judge};
+use crate::error::QueryError;
+use crate::paging::{Collected, Page, PageAsk};
+use crate::render;
+use crate::side::{Known, QuerySide};
+
+/// Candidates read beyond a page and its falloff, so that a few hidden ones cost no second read.
+const SLACK: usize = 16;
+
+/// Candidates of one read, however far the window has to grow.
+const CHUNK_MAX: usize = 1_024;
+
+impl QuerySide {
+    /// A page of the reader's home timeline, as JSON.
+    pub async fn home(&self, reader: AccountId, ask: PageAsk) -> Result<Page<Bytes>, QueryError> {
+        let reader = self.caches.reader(reader).await?;
+        let page = self.home_page(&reader, ask).await?;
+        let items = self.render_statuses(page.items, Some(&reader)).await?;
+        Ok(Page { items, links: page.links })
+    }
+
+    /// Posts as a JSON array for a reader.
+    pub(crate) async fn render_statuses(&self, posts: Vec<Known>, reader: Option<&Reader>) -> Result<Bytes, QueryError> {
+        let mut whole = Vec::with_capacity(posts.len());
+        for known in posts {
+            whole.extend(self.whole(known).await?);
+        }
+        let marks = match reader {
+            Some(reader) => {
+                let acted_on: Vec<PostId> = whole.iter().map(render::Whole::acted_on).collect();
+                self.caches.marks(reader.account, &acted_on).await?
+            }
+            None => Vec::new(),
+        };
+        Ok(render::statuses(&whole, &marks, reader))
+    }
+
+    /// A page of the reader's home timeline.
+    pub(crate) async fn home_page(&self, reader: &Arc<Reader>, ask: PageAsk) -> Result<Page<Vec<Known>>, QueryError> {
+        let mut window = Window::new(self, reader, ask);
+        if ask.ascending() {
+            window.grow_newer().await?;
+        }
+        window.grow_older().await?;
+        loop {
+            match window.cut() {
+                Cut::Page(page) => return Ok(page),
+                Cut::NeedsNewer => window.grow_newer().await?,
+                Cut::NeedsOlder => window.grow_older().await?,
+            }
+        }
+    }
+}
+
+/// A window of a home timeline, filtered by the home rules but not yet thinned out.
+struct Window<'a> {
+    side: &'a QuerySide,
+    reader: &'a Reader,
+    now: UnixMillis,
+    ask: PageAsk,
+    /// Above `min_id`, ascending.
+    newer: Vec<Known>,
+    newer_from: Option<PostId>,
+    newer_ends: bool,
+    /// Below the start of the page (or up to `min_id`), descending.
+    older: Vec<Known>,
+    older_from: Option<PostId>,
+    older_ends: bool,
+    chunk: usize,
+}
+
+/// What a window yields.
+enum Cut {
+    Page(Page<Vec<Known>>),
+    NeedsNewer,
+    NeedsOlder,
+}
+
+impl<'a> Window<'a> {
+    fn new(side: &'a QuerySide, reader: &'a Reader, ask: PageAsk) -> Self {
+        // Upwards, what is at or below `min_id` is only looked at to thin out.
+        let older_from = if ask.ascending() { ask.min_id.map(|id| id.saturating_add(1)) } else { ask.max_id };
+        Self {
+            side,
+            reader,
+            now: side.now(),
+            ask,
+            newer: Vec::new(),
+            newer_from: ask.min_id.map(PostId),
+            newer_ends: !ask.ascending(),
+            older: Vec::new(),
+            older_from: older_from.map(PostId),
+            older_ends: false,
+            chunk: ask.limit + FALLOFF + SLACK,
+        }
+    }
+
+    async fn grow_newer(&mut self) -> Result<(), QueryError> {
+        let below = self.ask.max_id.map(PostId);
+        let stretch = Stretch { below, above: self.newer_from, ascending: true, limit: self.ask.limit + SLACK };
+        let entries = self.side.timelines.home(self.reader.account, stretch).await?;
+        self.newer_ends = entries.len() < stretch.limit;
+        self.newer_from = entries.last().map(|entry| entry.post).or(self.newer_from);
+        for entry in entries {
+            self.newer.extend(self.shown(entry.post).await?);
+        }
+        Ok(())
+    }
+
+    async fn grow_older(&mut self) -> Result<(), QueryError> {
+        let stretch = Stretch { below: self.older_from, above: None, ascending: false, limit: self.chunk };
+        let entries = self.side.timelines.home(self.reader.account, stretch).await?;
+        self.older_ends = entries.len() < stretch.limit;
+        self.older_from = entries.last().map(|entry| entry.post).or(self.older_from);
+        self.chunk = (self.chunk * 2).min(CHUNK_MAX);
+        for entry in entries {
+            self.older.extend(self.shown(entry.post).await?);
+        }
+        Ok(())
+    }
+
+    async fn shown(&self, post: PostId) -> Result<Option<Known>, QueryError> {
+        Ok(self.side.known(post).await?.filter(|known| known.shown_in_home(self.reader, self.now)))
+    }
+
+    /// Cuts the page out, if enough is known.
+    fn cut(&self) -> Cut {
+        let window: Vec<&Known> = self.newer.iter().rev().chain(&self.older).collect();
+        let items: Vec<Item> = window.iter().map(|known| item(known)).collect();
+        let verdicts = judge(&items, self.older_ends);
+        let judged = window.into_iter().zip(verdicts);
+        if self.ask.ascending() { self.cut_upwards(judged.take(self.newer.len()).collect()) } else { self.cut_downwards(judged) }
+    }
+
+    fn cut_downwards<'k>(&self, judged: impl Iterator<Item = (&'k Known, Verdict)>) -> Cut {
+        let mut page = Collected::new(self.ask);
+        for (known, verdict) in judged {
+            if self.ask.since_id.is_some_and(|since| known.id.0 <= since) {
+                return Cut::Page(page.done());
+            }
+            match verdict {
+                Verdict::Hidden => {}
+                Verdict::Unknown => return Cut::NeedsOlder,
+                Verdict::Shown => {
+                    if !page.push(known.id.0, known.clone()) {
+                        return Cut::Page(page.done());
+                    }
+                }
+            }
+        }
+        let below_since = self.ask.since_id.is_some_and(|since| self.older_from.is_some_and(|from| from.0 <= since));
+        if self.older_ends || below_since { Cut::Page(page.done()) } else { Cut::NeedsOlder }
+    }
+
+    fn cut_upwards(&self, judged: Vec<(&Known, Verdict)>) -> Cut {
+        let mut page = Collected::new(self.ask);
+        for (known, verdict) in judged.into_iter().rev() {
+            match verdict {
+                Verdict::Hidden => {}
+                Verdict::Unknown => return Cut::NeedsOlder,
+                Verdict::Shown => {
+                    if !page.push(known.id.0, known.clone()) {
+                        return Cut::Page(page.done());
+                    }
+                }
+            }
+        }
+        if self.newer_ends { Cut::Page(page.done()) } else { Cut::NeedsNewer }
+    }
+}
+
+fn item(known: &Known) -> Item {
+    Item { post: known.id, reblog_of: known.original.as_ref().map(|(id, _)| *id) }
+}

@@ -1,0 +1,116 @@
+//! The query service: ports, caches, settings. Each surface is a file of its own with methods on this.
+
+use std::sync::Arc;
+
+use infra::cache::Stamps;
+use infra::progress::Progress;
+use infra::timelines::Timelines;
+use infra::views::ViewStore;
+use schemas::visibility::Reader;
+use schemas::{AccountId, PostId, UnixMillis};
+
+use crate::caches::{CachedAccount, CachedPost, Caches, Held};
+use crate::error::QueryError;
+use crate::render::Whole;
+use crate::rows::Rows;
+use crate::settings::{Clock, Settings};
+
+/// The read side of Roost.
+pub struct QuerySide {
+    pub(crate) rows: Rows,
+    pub(crate) caches: Caches,
+    pub(crate) timelines: Arc<dyn Timelines>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) clock: Clock,
+}
+
+/// A post and, for a reblog, its original (if it still exists): what the rules look at.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) id: PostId,
+    pub(crate) post: Held<CachedPost>,
+    pub(crate) original: Option<(PostId, Held<CachedPost>)>,
+}
+
+impl QuerySide {
+    /// Makes the service. `views` may be the store itself or the stamped one; `stamps` are those that its commits move.
+    pub fn new(
+        views: Arc<dyn ViewStore>,
+        stamps: Arc<Stamps>,
+        timelines: Arc<dyn Timelines>,
+        progress: Arc<Progress>,
+        settings: Settings,
+        clock: Clock,
+    ) -> Arc<Self> {
+        let (rows, settings) = (Rows::new(views), Arc::new(settings));
+        let caches = Caches::new(rows.clone(), stamps, settings.clone());
+        Arc::new(Self { rows, caches, timelines, progress, settings, clock })
+    }
+
+    pub(crate) fn now(&self) -> UnixMillis {
+        (self.clock)()
+    }
+
+    /// The reader's own rows, if somebody is signed in.
+    pub(crate) async fn reader(&self, account: Option<AccountId>) -> Result<Option<Arc<Reader>>, QueryError> {
+        Ok(match account {
+            Some(account) => Some(self.caches.reader(account).await?),
+            None => None,
+        })
+    }
+
+    /// The post with its original, if it exists, whoever asks.
+    pub(crate) async fn known(&self, id: PostId) -> Result<Option<Known>, QueryError> {
+        let Some(post) = self.caches.post(id).await? else { return Ok(None) };
+        let original = match &post.facts.reblog_of {
+            Some(of) => {
+                let id = of.post;
+                self.caches.post(id).await?.map(|original| (id, original))
+            }
+            None => None,
+        };
+        Ok(Some(Known { id, post, original }))
+    }
+
+    /// The post, if the reader may see it.
+    pub(crate) async fn seen(&self, reader: Option<&Reader>, id: PostId) -> Result<Option<Known>, QueryError> {
+        Ok(self.known(id).await?.filter(|known| known.seen_by(reader)))
+    }
+
+    /// Adds the accounts that a post's entity shows; nothing where one is not (or no longer) known.
+    pub(crate) async fn whole(&self, known: Known) -> Result<Option<Whole>, QueryError> {
+        let Some(account) = self.caches.account(known.post.facts.author).await? else { return Ok(None) };
+        let original = match known.original {
+            Some((id, post)) => match self.caches.account(post.facts.author).await? {
+                Some(account) => Some((id, post, account)),
+                None => return Ok(None),
+            },
+            None => None,
+        };
+        Ok(Some(Whole { id: known.id, post: known.post, account, original }))
+    }
+
+    /// The accounts that exist, in the order asked for.
+    pub(crate) async fn accounts_of(&self, ids: impl IntoIterator<Item = AccountId>) -> Result<Vec<Held<CachedAccount>>, QueryError> {
+        let mut accounts = Vec::new();
+        for id in ids {
+            accounts.extend(self.caches.account(id).await?);
+        }
+        Ok(accounts)
+    }
+}
+
+impl Known {
+    pub(crate) fn seen_by(&self, reader: Option<&Reader>) -> bool {
+        schemas::visibility::may_see(reader, &self.post.facts, self.original.as_ref().map(|(_, post)| &post.facts))
+    }
+
+    pub(crate) fn shown_in_feeds(&self, reader: Option<&Reader>, now: UnixMillis) -> bool {
+        schemas::visibility::shown_in_feeds(reader, &self.post.facts, self.original.as_ref().map(|(_, post)| &post.facts), now)
+    }
+
+    pub(crate) fn shown_in_home(&self, reader: &Reader, now: UnixMillis) -> bool {
+        schemas::visibility::shown_in_home(reader, &self.post.facts, self.original.as_ref().map(|(_, post)| &post.facts), now)
+    }
+}

@@ -75,13 +75,13 @@ impl Reader {
         self.mutes.get(&account).is_some_and(|expires| *expires == 0 || *expires > now)
     }
 
-    /// Whether feeds leave the account out: it is muted, or there is a block either way.
+    /// Whether feeds leave the account out: it is blocked or muted. (Those who block the reader are hidden by the rule of visibility.)
     pub fn avoids(&self, account: AccountId, now: UnixMillis) -> bool {
-        self.blocks.contains(&account) || self.blocked_by.contains(&account) || self.mutes(account, now)
+        self.blocks.contains(&account) || self.mutes(account, now)
     }
 
     fn avoids_nobody(&self) -> bool {
-        self.blocks.is_empty() && self.blocked_by.is_empty() && self.mutes.is_empty()
+        self.blocks.is_empty() && self.mutes.is_empty()
     }
 }
 
@@ -112,35 +112,38 @@ pub fn may_see(reader: Option<&Reader>, post: &PostFacts, original: Option<&Post
     original_seen && may_see_one(reader, post)
 }
 
-/// Whether a feed shows the post: the reader may see it, and it is neither from nor about somebody avoided, that is its author, the
-/// author of what it reblogs or answers, or somebody mentioned.
+/// Whether a feed (public, tag, thread) shows the post: the reader may see it, and it is not from somebody avoided, nor a reblog of one.
 pub fn shown_in_feeds(reader: Option<&Reader>, post: &PostFacts, original: Option<&PostFacts>, now: UnixMillis) -> bool {
-    if !may_see(reader, post, original) {
-        return false;
-    }
-    let Some(reader) = reader else { return true };
-    if reader.avoids_nobody() {
-        return true;
-    }
+    let avoided = |facts: &PostFacts| reader.is_some_and(|reader| reader.avoids(facts.author, now));
+    may_see(reader, post, original) && !avoided(post) && !original.is_some_and(avoided)
+}
+
+/// Whether the post is about somebody avoided: its author, whom it answers, or whom it mentions.
+fn about_avoided(reader: &Reader, post: &PostFacts, now: UnixMillis) -> bool {
     let avoided = |account: AccountId| account != reader.account && reader.avoids(account, now);
-    let about = |facts: &PostFacts| {
-        avoided(facts.author)
-            || facts.in_reply_to.as_ref().is_some_and(|parent| avoided(parent.account))
-            || facts.mentions.iter().any(|account| avoided(*account))
-    };
-    !about(post) && !original.is_some_and(about)
+    avoided(post.author)
+        || post.in_reply_to.as_ref().is_some_and(|parent| avoided(parent.account))
+        || post.mentions.iter().any(|account| avoided(*account))
 }
 
 /// Whether the home timeline shows the post, before reblogs of one original are thinned out.
 ///
-/// Beyond [`shown_in_feeds`]: only own posts and those of followees; a followee's answers only to its own posts, to the reader or to
-/// somebody followed; its reblogs only where they are wanted, its posts only in the languages wanted (a post without one passes, and a
-/// reblog has none). Source of the rules: Mastodon's `FeedManager#filter_from_home`.
+/// Own posts always. Of followees: nothing from or about somebody avoided, nor a reblog of it (own reblogs included); answers only to
+/// their own posts, to the reader or to somebody followed; reblogs only where they are wanted; posts only in the languages wanted (a post
+/// without one passes, and a reblog has none). Source of the rules: Mastodon's `FeedManager#filter_from_home` and `#clear_from_home`.
 pub fn shown_in_home(reader: &Reader, post: &PostFacts, original: Option<&PostFacts>, now: UnixMillis) -> bool {
-    if !shown_in_feeds(Some(reader), post, original, now) {
+    if !may_see(Some(reader), post, original) {
         return false;
     }
-    if post.author == reader.account {
+    let own = post.author == reader.account;
+    if own && post.reblog_of.is_none() {
+        return true;
+    }
+    let about = |facts: &PostFacts| about_avoided(reader, facts, now);
+    if !reader.avoids_nobody() && (about(post) || original.is_some_and(about)) {
+        return false;
+    }
+    if own {
         return true;
     }
     let Some(follow) = reader.followees.get(&post.author) else { return false };

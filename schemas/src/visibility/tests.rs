@@ -85,10 +85,12 @@ fn mutes_end_by_themselves() {
 #[test]
 fn nothing_about_somebody_avoided() {
     let reader = Reader { mutes: [(BOB, 0)].into_iter().collect(), ..following(&[ANA, BOB]) };
-    check(&reader, &to(Visibility::Public, &[BOB]), None, [true, false, false]);
-    check(&reader, &answer(ANA, BOB), None, [true, false, false]);
+    check(&reader, &to(Visibility::Public, &[BOB]), None, [true, true, false]);
+    check(&reader, &answer(ANA, BOB), None, [true, true, false]);
     check(&reader, &reblog(ANA, BOB), Some(&post(BOB)), [true, false, false]);
-    check(&reader, &reblog(ANA, ANA), Some(&to(Visibility::Public, &[BOB])), [true, false, false]);
+    check(&reader, &reblog(ANA, ANA), Some(&to(Visibility::Public, &[BOB])), [true, true, false]);
+    check(&reader, &answer(ME, BOB), None, [true, true, true]);
+    check(&reader, &reblog(ME, BOB), Some(&post(BOB)), [true, false, false]);
     check(&reader, &reblog(ANA, ANA), Some(&post(ANA)), [true, true, true]);
 }
 

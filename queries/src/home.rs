@@ -184,3 +184,6 @@ impl<'a> Window<'a> {
 fn item(known: &Known) -> Item {
     Item { post: known.id, reblog_of: known.original.as_ref().map(|(id, _)| *id) }
 }
+
+#[cfg(test)]
+mod tests;

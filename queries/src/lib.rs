@@ -12,6 +12,8 @@ mod render;
 mod rows;
 mod settings;
 mod side;
+#[cfg(test)]
+mod testing;
 
 pub use error::QueryError;
 pub use paging::{Links, Page, PageAsk};

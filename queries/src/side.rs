@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use infra::cache::Stamps;
 use infra::progress::Progress;
+use infra::search::SearchIndex;
 use infra::timelines::Timelines;
 use infra::views::ViewStore;
 use schemas::visibility::Reader;
@@ -20,6 +21,7 @@ pub struct QuerySide {
     pub(crate) rows: Rows,
     pub(crate) caches: Caches,
     pub(crate) timelines: Arc<dyn Timelines>,
+    pub(crate) search: Arc<dyn SearchIndex>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) clock: Clock,
@@ -39,13 +41,14 @@ impl QuerySide {
         views: Arc<dyn ViewStore>,
         stamps: Arc<Stamps>,
         timelines: Arc<dyn Timelines>,
+        search: Arc<dyn SearchIndex>,
         progress: Arc<Progress>,
         settings: Settings,
         clock: Clock,
     ) -> Arc<Self> {
         let (rows, settings) = (Rows::new(views), Arc::new(settings));
         let caches = Caches::new(rows.clone(), stamps, settings.clone());
-        Arc::new(Self { rows, caches, timelines, progress, settings, clock })
+        Arc::new(Self { rows, caches, timelines, search, progress, settings, clock })
     }
 
     pub(crate) fn now(&self) -> UnixMillis {

@@ -1,5 +1,6 @@
 //! Everything outside the process: one port (trait) per need, beside its adapters and its one contract suite.
 
+pub mod blobs;
 pub mod bus;
 pub mod cache;
 pub mod config;

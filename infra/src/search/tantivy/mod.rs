@@ -14,6 +14,7 @@ mod ledger;
 mod matcher;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -156,9 +157,8 @@ impl Shared {
         let mut opened = self.opened.read().clone();
         let (registry, answer) = change(opened.registry)?;
         for number in registry.numbers() {
-            if !opened.generations.contains_key(&number) {
-                let generation = Generation::open(version_folder(&self.folder, number), &self.options)?;
-                opened.generations.insert(number, Arc::new(generation));
+            if let Entry::Vacant(place) = opened.generations.entry(number) {
+                place.insert(Arc::new(Generation::open(version_folder(&self.folder, number), &self.options)?));
             }
         }
         write_current(&self.folder, registry)?;

@@ -7,6 +7,7 @@ const FSYNC: &str = "roost_log_fsync_seconds";
 const GROUP: &str = "roost_log_group_records";
 const BYTES: &str = "roost_log_bytes_total";
 
+#[derive(Clone)]
 pub(super) struct Metrics {
     pub(super) append_seconds: Histogram,
     pub(super) fsync_seconds: Histogram,

@@ -194,7 +194,8 @@ impl Slot {
     fn start_thread(&self) -> Result<(), LogError> {
         if let Some(writer) = self.idle.lock().take() {
             let builder = std::thread::Builder::new().name(format!("log-{}", self.partition.id));
-            let thread = builder.spawn(move || writer.run());
+            let runtime = tokio::runtime::Handle::try_current().ok();
+            let thread = builder.spawn(move || writer.run(runtime));
             *self.thread.lock() = Some(thread.map_err(|error| LogError::Fatal(format!("cannot start its thread: {error}")))?);
         }
         Ok(())

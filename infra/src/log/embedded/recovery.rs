@@ -153,7 +153,7 @@ impl Recovery<'_> {
     fn seal_late(&self, path: &Path, file: &File, header: &SegmentHeader, seed: u32) -> Result<Seal, LogError> {
         let error = |error| failed("read", path, &error);
         let mut scan = Scan::new(file, header, seed).map_err(error)?;
-        let cause = scan.to_end().map_err(error)?;
+        let cause = scan.walk_to_end().map_err(error)?;
         if scan.position != scan.window.length() {
             return Err(damaged(self.partition, scan.link.offset, path, scan.position, cause));
         }
@@ -168,7 +168,7 @@ impl Recovery<'_> {
     fn find_end(&self, path: PathBuf, file: File, header: SegmentHeader, seed: u32) -> Result<(Head, Segment), LogError> {
         let error = |error| failed("read", &path, &error);
         let mut scan = Scan::new(&file, &header, seed).map_err(error)?;
-        let cause = scan.to_end().map_err(error)?;
+        let cause = scan.walk_to_end().map_err(error)?;
         let (position, length, link) = (scan.position, scan.window.length(), scan.link);
         if !scan.window.only_zeros_from(position).map_err(error)? {
             let mut rest = vec![0; usize::try_from(length - position).unwrap_or(usize::MAX)];
@@ -235,7 +235,8 @@ impl Sealed {
     }
 }
 
-fn seal_of(header: &SegmentHeader, seed: u32, scan: &Scan<'_>) -> Seal {
+/// What a scan that reached the end of a complete segment found.
+pub(super) fn seal_of(header: &SegmentHeader, seed: u32, scan: &Scan<'_>) -> Seal {
     Seal {
         generation: header.generation,
         partition: header.partition,

@@ -130,7 +130,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Walks on to the first place where no good frame stands; says why.
-    pub(super) fn to_end(&mut self) -> io::Result<&'static str> {
+    pub(super) fn walk_to_end(&mut self) -> io::Result<&'static str> {
         loop {
             if let Found::Nothing(cause) = self.step()? {
                 return Ok(cause);

@@ -3,9 +3,18 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use schemas::log::record::HEADER_BYTES;
+use schemas::log::{CommandId, RecordHeader, RecordKind, TraceContext, Validity};
 
+use super::format::{Link, SegmentHeader};
+use super::scan::{Found, Scan};
+use super::seal::Seal;
 use super::*;
 use crate::log::contract::{self, OpenAgain};
+
+/// Persisted: these files must never change.
+const GOLDEN_SEGMENT: &[u8] = include_bytes!("../../../golden/segment.v1.bin");
+const GOLDEN_SEAL: &[u8] = include_bytes!("../../../golden/segment-seal.v1.bin");
 
 fn fresh(options: impl Fn(&mut EmbeddedOptions) + Copy + Send + Sync + 'static) -> impl Fn(LogLayout) -> OpenAgain {
     move |layout| {
@@ -30,4 +39,82 @@ async fn keeps_the_contract() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_contract_with_tiny_segments_and_no_memory() {
     contract::check(&fresh(|options| (options.segment_bytes, options.recent_bytes) = (2_000, 0))).await;
+}
+
+const GOLDEN_HEADER: SegmentHeader = SegmentHeader {
+    generation: 3,
+    partition: PartitionId(5),
+    base: 1_000,
+    created_ms: 1_700_000_000_000,
+    validity: Validity { epoch: 7, writer: WriterId(0x0102_0304_0506_0708), sequence: 990 },
+    previous: 0xdead_beef,
+    salt: 0x5a17_5a17,
+};
+
+/// The records of the golden segment: a new writer, then two commands in one group.
+fn golden_records() -> [(RecordHeader, &'static [u8]); 3] {
+    let started = RecordHeader {
+        kind: RecordKind::WriterStarted,
+        epoch: 8,
+        writer: WriterId(0x1112_1314_1516_1718),
+        sequence: 990,
+        command_id: CommandId(0),
+        actor: schemas::AccountId(0),
+        time_ms: 1_700_000_000_001,
+        causation: CommandId(0),
+        trace: TraceContext::default(),
+    };
+    let first = RecordHeader {
+        kind: RecordKind::Command,
+        sequence: 991,
+        command_id: CommandId(0xc0ff_ee00_0000_0000_0000_0000_0000_0001),
+        actor: schemas::AccountId(42),
+        time_ms: 1_700_000_000_002,
+        causation: CommandId(17),
+        trace: TraceContext { trace_id: 0xabcd, span_id: 0xef },
+        ..started
+    };
+    let second = RecordHeader { sequence: 992, command_id: CommandId(2), ..first };
+    [(started, b"127.0.0.1:8080"), (first, &[0, 0, 0, 0, 1, 0xa1, 0xa2]), (second, &[0, 0, 0, 0, 2])]
+}
+
+#[test]
+fn the_bytes_of_a_segment_are_stable() {
+    let (header, seed) = GOLDEN_HEADER.encode();
+    let mut bytes = header.to_vec();
+    let mut link = Link { seed, previous: seed, offset: GOLDEN_HEADER.base };
+    let [started, first, second] = golden_records();
+    link.put_record(&mut bytes, 1_000, &started.0.encode(), started.1);
+    link.put_mark(&mut bytes);
+    link.put_record(&mut bytes, 1_001, &first.0.encode(), first.1);
+    link.put_record(&mut bytes, 1_001, &second.0.encode(), second.1);
+    link.put_mark(&mut bytes);
+    assert_eq!(bytes, GOLDEN_SEGMENT);
+}
+
+#[test]
+fn a_segment_of_version_1_is_read_for_ever() {
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    std::io::Write::write_all(&mut file, GOLDEN_SEGMENT).expect("a temporary file takes bytes");
+    let (header, seed) = SegmentHeader::decode(GOLDEN_SEGMENT).expect("a golden header");
+    assert_eq!(header, GOLDEN_HEADER);
+    let mut scan = Scan::new(&file, &header, seed).expect("a readable file");
+    let mut records = golden_records().into_iter();
+    let mut marks = 0;
+    loop {
+        let position = scan.position as usize;
+        match scan.step().expect("a readable file") {
+            Found::Record => {
+                let (header, body) = records.next().expect("three records");
+                let payload = &GOLDEN_SEGMENT[position + format::PREFIX_BYTES..scan.position as usize];
+                assert_eq!((RecordHeader::decode(payload), &payload[HEADER_BYTES..]), (Ok(header), body));
+            }
+            Found::Mark => marks += 1,
+            Found::Nothing(_) => break,
+        }
+    }
+    assert_eq!((records.next(), marks, scan.position as usize), (None, 2, GOLDEN_SEGMENT.len()));
+    let seal = Seal::decode(GOLDEN_SEAL).expect("a golden seal");
+    assert_eq!((seal.end, seal.length, seal.last, seal.validity), (1_003, scan.position, scan.link.previous, scan.validity));
+    assert_eq!(recovery::seal_of(&header, seed, &scan).encode(), GOLDEN_SEAL);
 }

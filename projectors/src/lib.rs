@@ -1,6 +1,22 @@
 //! The projectors: pure views over the log's events, the one loop that keeps them, reactors, and rebuilds by the same loop.
 //!
-//! Entry points: [`views`] for what an event changes, `run.rs` for how records become committed rows.
+//! Entry points: [`views`] for what an event changes, `run.rs` for the loop, `group.rs` and `step.rs` for how records become committed
+//! rows, `service.rs` for what a process starts.
 
+mod batch;
+mod error;
+mod group;
+mod home_timeline;
+mod letters;
 pub mod rows;
+mod run;
+mod service;
+mod step;
+#[cfg(test)]
+mod testing;
+mod touches;
 pub mod views;
+
+pub use error::ProjectError;
+pub use group::Clock;
+pub use service::{ProjectorOptions, ProjectorPorts, Projectors};

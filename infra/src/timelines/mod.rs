@@ -8,6 +8,7 @@ pub mod contract;
 mod memory;
 mod naive;
 pub mod ring;
+mod source;
 
 use async_trait::async_trait;
 use schemas::{AccountId, PostId};
@@ -15,6 +16,7 @@ use schemas::{AccountId, PostId};
 pub use memory::MemorySource;
 pub use naive::NaiveTimelines;
 pub use ring::{RingOptions, RingTimelines};
+pub use source::ViewSource;
 
 /// An entry of an author list or a home timeline; 16 bytes at rest, with the author interned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

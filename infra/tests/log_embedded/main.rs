@@ -6,6 +6,7 @@ mod bit_flips;
 mod failing_disk;
 mod folder;
 mod killed;
+mod power_loss;
 mod segments;
 mod support;
 mod torn_tail;

@@ -17,6 +17,8 @@ use crate::log::{LogError, ReadLimits, Room};
 
 const CHUNK_BYTES_MIN: usize = 64 << 10;
 const CHUNK_BYTES_MAX: usize = 1 << 20;
+/// What a record takes in a segment, at a guess.
+const FRAME_BYTES_GUESS: usize = 512;
 
 /// Reads records from `from` up to `end`, which are durable, within the limits.
 pub(super) fn read(partition: &Partition, from: Offset, end: Offset, limits: ReadLimits) -> Result<Vec<StoredRecord>, LogError> {
@@ -79,7 +81,7 @@ impl<'a> Walk<'a> {
             seed: segment.seed,
             file,
             chunk: Bytes::new(),
-            chunk_bytes: limits.bytes.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX),
+            chunk_bytes: limits.records.saturating_mul(FRAME_BYTES_GUESS).min(limits.bytes).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX),
             chunk_position: position,
             skip: 0,
             offset: segment.base + record,

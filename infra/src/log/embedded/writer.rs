@@ -26,8 +26,12 @@ use super::segment::{Segment, create};
 use crate::log::LogError;
 use crate::log::stamp::{now_ms, stamped, writer_started};
 
-/// Space reserved ahead of the writes, bytes.
-const ALLOCATE_BYTES: u64 = 16 << 20;
+/// Space reserved ahead of the writes, bytes: as much again as the segment holds, within these bounds.
+const ALLOCATE_BYTES_MIN: u64 = 1 << 20;
+const ALLOCATE_BYTES_MAX: u64 = 16 << 20;
+
+/// A buffer that one large group grew beyond this is given back.
+const BUFFER_BYTES_MAX: usize = 4 << 20;
 
 /// From so many on, answers are given by the runtime.
 const ANSWERS_MANY: usize = 16;
@@ -140,6 +144,7 @@ impl Writer {
             self.position += self.buffer.len() as u64;
             self.metrics.bytes.increment(self.buffer.len() as u64);
             self.buffer.clear();
+            self.buffer.shrink_to(BUFFER_BYTES_MAX);
             self.unmarked = true;
             self.partition.publish(self.group.drain(..), self.link.offset);
         }
@@ -222,7 +227,7 @@ impl Writer {
         }
         let needed = self.position + bytes + PREFIX_BYTES as u64;
         if needed > self.allocated {
-            let ahead = (needed - self.allocated).max(ALLOCATE_BYTES);
+            let ahead = (needed - self.allocated).max(self.position.clamp(ALLOCATE_BYTES_MIN, ALLOCATE_BYTES_MAX));
             let allocate = |bytes| self.options.files.allocate(&self.file, self.allocated, bytes).map(|()| bytes);
             let got = allocate(ahead).or_else(|error| if is_full(&error) { allocate(needed - self.allocated) } else { Err(error) })?;
             self.allocated += got;

@@ -5,6 +5,8 @@ pub mod bus;
 pub mod cache;
 pub mod config;
 pub mod connect;
+pub mod http;
+pub mod keys;
 pub mod log;
 pub mod progress;
 pub mod readside;

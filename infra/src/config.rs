@@ -126,7 +126,7 @@ keys! {
     search: BackingUrl = "embedded";
     /// Where avatars and attachments go: embedded or memory.
     blobs: BackingUrl = "embedded";
-    /// How posts reach home timelines: adaptive, push, pull, or threshold:N (pull authors with more than N followers).
+    /// How posts reach home timelines: adaptive, push, pull, or threshold:N (pull authors with at least N followers).
     timeline_policy: Policy = "adaptive";
     /// Memory for home timelines of active readers, in bytes.
     timeline_bytes: u64 = "268435456";

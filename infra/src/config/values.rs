@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use crate::timelines::ring::Policy;
+
 /// A role of the executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -105,31 +107,18 @@ choice! {
     Memory = "memory" } takes "embedded or memory"
 }
 
-/// How posts reach home timelines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// By measured cost, edge by edge.
-    Adaptive,
-    /// Always written to readers.
-    Push,
-    /// Always merged when read.
-    Pull,
-    /// Authors with more followers than this are merged, others written.
-    Threshold(u64),
-}
-
 impl FromStr for Policy {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "adaptive" => Ok(Self::Adaptive),
-            "push" => Ok(Self::Push),
-            "pull" => Ok(Self::Pull),
+            "push" => Ok(Self::PushAll),
+            "pull" => Ok(Self::PullAll),
             _ => text
                 .strip_prefix("threshold:")
-                .and_then(|n| n.parse().ok())
-                .map(Self::Threshold)
+                .and_then(|followers| followers.parse().ok())
+                .map(|followers| Self::Threshold { followers })
                 .ok_or("takes adaptive, push, pull or threshold:N"),
         }
     }
@@ -139,9 +128,9 @@ impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Adaptive => f.write_str("adaptive"),
-            Self::Push => f.write_str("push"),
-            Self::Pull => f.write_str("pull"),
-            Self::Threshold(followers) => write!(f, "threshold:{followers}"),
+            Self::PushAll => f.write_str("push"),
+            Self::PullAll => f.write_str("pull"),
+            Self::Threshold { followers } => write!(f, "threshold:{followers}"),
         }
     }
 }

@@ -7,12 +7,20 @@ use std::sync::Arc;
 use rand::Rng;
 use schemas::PartitionId;
 
+use crate::blobs::memory::MemoryBlobs;
+use crate::blobs::object::ObjectBlobs;
+use crate::blobs::{BlobError, Blobs};
 use crate::cache::{StampedViews, Stamps};
 use crate::config::{BackingUrl, Config};
 use crate::log::embedded::{EmbeddedLog, EmbeddedOptions};
 use crate::log::memory::MemoryLog;
 use crate::log::{EventLog, LogError, LogLayout};
 use crate::progress::Progress;
+use crate::search::memory::MemorySearch;
+use crate::search::tantivy::{TantivyOptions, TantivySearch};
+use crate::search::{SearchError, SearchIndex};
+use crate::timelines::ViewSource;
+use crate::timelines::ring::{Clock, RingOptions, RingTimelines};
 use crate::views::fjall::{FjallOptions, FjallViews};
 use crate::views::memory::MemoryViews;
 use crate::views::{ViewError, ViewStore};
@@ -66,6 +74,12 @@ pub enum ConnectError {
     /// The view store refuses.
     #[error(transparent)]
     Views(#[from] ViewError),
+    /// The search index refuses.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// The blob store refuses.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
 }
 
 impl Ports {
@@ -99,6 +113,38 @@ impl Ports {
             progress: Arc::new(Progress::new(cut.generation, cut.partitions)),
             secret,
         })
+    }
+}
+
+/// What is derived from the log and the views, or kept beside them.
+pub struct Stores {
+    /// Home timelines.
+    pub timelines: Arc<RingTimelines>,
+    /// The search index.
+    pub search: Arc<dyn SearchIndex>,
+    /// Avatars and attachments.
+    pub blobs: Arc<dyn Blobs>,
+}
+
+/// Memory that the ring of one reader takes, with its share of the follower lists, in bytes.
+const RING_BYTES: u64 = 5_000;
+
+impl Stores {
+    /// Opens what the configuration names, over the views of `ports`.
+    pub fn open(config: &Config, ports: &Ports, clock: Clock) -> Result<Self, ConnectError> {
+        let data = config.data.0.as_path();
+        let rings_max = usize::try_from(config.timeline_bytes / RING_BYTES).unwrap_or(usize::MAX).max(1);
+        let options = RingOptions { policy: config.timeline_policy, rings_max, ..RingOptions::default() };
+        let source = Arc::new(ViewSource::new(ports.views.clone()));
+        let search: Arc<dyn SearchIndex> = match config.search {
+            BackingUrl::Embedded => Arc::new(TantivySearch::open(&data.join(layout::SEARCH), TantivyOptions::default())?),
+            BackingUrl::Memory => Arc::new(MemorySearch::new()),
+        };
+        let blobs: Arc<dyn Blobs> = match config.blobs {
+            BackingUrl::Embedded => Arc::new(ObjectBlobs::in_folder(&data.join(layout::BLOBS))?),
+            BackingUrl::Memory => Arc::new(MemoryBlobs::new()),
+        };
+        Ok(Self { timelines: Arc::new(RingTimelines::new(source, clock, options)), search, blobs })
     }
 }
 

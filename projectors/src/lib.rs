@@ -8,8 +8,10 @@ mod error;
 mod group;
 mod home_timeline;
 mod letters;
+mod reactors;
 pub mod rows;
 mod run;
+mod search;
 mod service;
 mod step;
 #[cfg(test)]

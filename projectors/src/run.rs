@@ -175,7 +175,7 @@ impl Pause {
     fn after(&mut self, trouble: Trouble) -> Result<Duration, ProjectError> {
         let cause = match trouble {
             Trouble::Fatal(error) => return Err(error),
-            Trouble::Reload => return Ok(Duration::ZERO),
+            Trouble::Reload => return Ok(PAUSE_MIN),
             Trouble::Retryable(cause) => cause,
         };
         self.attempts += 1;

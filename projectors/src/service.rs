@@ -1,9 +1,13 @@
-//! What a process starts: a task per partition for the live views, and the way to stop them.
+//! What a process starts: per partition a task for the live views, one for the search index, one for the reactors and one for what is
+//! due by the clock; and the way to stop them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use infra::bus::CommandBus;
 use infra::log::{EventLog, ReadLimits};
 use infra::progress::Progress;
+use infra::search::SearchIndex;
 use infra::timelines::Timelines;
 use infra::views::{Version, ViewStore};
 use parking_lot::Mutex;
@@ -14,7 +18,9 @@ use tokio::task::JoinSet;
 
 use crate::error::ProjectError;
 use crate::group::{Clock, Followers, Group};
-use crate::run::{Gate, Tail};
+use crate::reactors::{ReactorPorts, Reactors, tend_claims};
+use crate::run::{Gate, Sink, Tail};
+use crate::search::SearchSink;
 
 /// What projections read from and write to.
 #[derive(Clone)]
@@ -25,6 +31,10 @@ pub struct ProjectorPorts {
     pub views: Arc<dyn ViewStore>,
     /// Home timelines, told of what is committed.
     pub timelines: Arc<dyn Timelines>,
+    /// The search index, if this process keeps it.
+    pub search: Option<Arc<dyn SearchIndex>>,
+    /// Where reactors send commands, if this process runs them.
+    pub bus: Option<Arc<dyn CommandBus>>,
     /// Told how far the live views have come.
     pub progress: Arc<Progress>,
     /// The wall clock.
@@ -38,11 +48,13 @@ pub struct ProjectorOptions {
     pub batch_records: usize,
     /// Bytes of the records of one step at the most.
     pub batch_bytes: usize,
+    /// How often claims on handles are looked through for those that are due.
+    pub tend_every: Duration,
 }
 
 impl Default for ProjectorOptions {
     fn default() -> Self {
-        Self { batch_records: 512, batch_bytes: 4 << 20 }
+        Self { batch_records: 512, batch_bytes: 4 << 20, tend_every: Duration::from_secs(30) }
     }
 }
 
@@ -56,25 +68,31 @@ impl ProjectorOptions {
 pub struct Projectors {
     ports: ProjectorPorts,
     options: ProjectorOptions,
+    /// Between the steps of live views.
     gate: Arc<Gate>,
+    /// Between the steps of the live search index. A gate of its own: its steps wait for views.
+    search_gate: Arc<Gate>,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
     failure: watch::Sender<Option<Arc<ProjectError>>>,
 }
 
 impl Projectors {
-    /// Starts a task per partition. They go on from the checkpoints of the live views.
+    /// Starts the tasks of every partition. They go on from their checkpoints.
     pub fn start(ports: ProjectorPorts, options: ProjectorOptions) -> Self {
         let this = Self {
             ports,
             options,
             gate: Arc::default(),
+            search_gate: Arc::default(),
             stop: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
             failure: watch::Sender::new(None),
         };
         for partition in this.ports.log.layout().partition_ids() {
             this.spawn_views(partition);
+            this.spawn_search(partition);
+            this.spawn_reactors(partition);
         }
         this
     }
@@ -105,12 +123,51 @@ impl Projectors {
         let targets = View::PROJECTED.map(|view| (view, Version::Live)).to_vec();
         let followers = Followers { timelines: ports.timelines, progress: ports.progress, clock: ports.clock };
         let generation = ports.log.layout().generation;
-        let mut group = Group::new(ports.views, generation, partition, targets, Some(followers));
-        let tail = Tail::new(ports.log, partition, self.options.limits());
-        let (gate, stop, failure) = (Arc::clone(&self.gate), self.stop.subscribe(), self.failure.clone());
+        let group = Group::new(ports.views, generation, partition, targets, Some(followers));
+        self.spawn(partition, Box::new(group), Arc::clone(&self.gate));
+    }
+
+    fn spawn_search(&self, partition: PartitionId) {
+        let Some(search) = self.ports.search.clone() else { return };
+        let sink = SearchSink {
+            search,
+            views: self.ports.views.clone(),
+            version: Version::Live,
+            generation: self.ports.log.layout().generation,
+            partition,
+            progress: Some(self.ports.progress.clone()),
+            lag: Some(metrics::gauge!("roost_view_lag_records", "view" => "search", "partition" => partition.0.to_string())),
+        };
+        self.spawn(partition, Box::new(sink), Arc::clone(&self.search_gate));
+    }
+
+    fn spawn_reactors(&self, partition: PartitionId) {
+        let ports = self.ports.clone();
+        let Some(bus) = ports.bus else { return };
+        let ports = ReactorPorts { log: ports.log, views: ports.views, progress: ports.progress, bus, clock: ports.clock };
+        // No swap concerns reactors.
+        self.spawn(partition, Box::new(Reactors { ports: ports.clone(), partition }), Arc::default());
+        let (mut stop, every) = (self.stop.subscribe(), self.options.tend_every);
         self.tasks.lock().spawn(async move {
-            if let Err(error) = tail.follow(&mut group, &gate, stop).await {
-                tracing::error!(partition = partition.0, %error, "the projection of a partition stopped");
+            while !*stop.borrow_and_update() {
+                // What fails now is due still in the next round.
+                if let Err(trouble) = tend_claims(&ports, partition).await {
+                    tracing::warn!(partition = partition.0, ?trouble, "claims on handles were not tended");
+                }
+                tokio::select! {
+                    changed = stop.changed() => if changed.is_err() { return },
+                    () = tokio::time::sleep(every) => {}
+                }
+            }
+        });
+    }
+
+    fn spawn(&self, partition: PartitionId, mut sink: Box<dyn Sink>, gate: Arc<Gate>) {
+        let tail = Tail::new(self.ports.log.clone(), partition, self.options.limits());
+        let (stop, failure) = (self.stop.subscribe(), self.failure.clone());
+        self.tasks.lock().spawn(async move {
+            if let Err(error) = tail.follow(&mut *sink, &gate, stop).await {
+                tracing::error!(sink = sink.name(), partition = partition.0, %error, "the projection of a partition stopped");
                 failure.send_replace(Some(Arc::new(error)));
             }
         });

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use schemas::AccountId;
-use schemas::events::{Event, FollowConfirmed, FollowRequested, PostPublished};
+use schemas::events::{FollowConfirmed, FollowRequested};
 use schemas::ids::RelationId;
 use schemas::log::{Position, RecordHeader};
 use schemas::rows::View;
@@ -92,13 +92,6 @@ async fn void_records_change_nothing() {
     assert_eq!(dump(&views).await, dump(&clean).await);
 }
 
-fn post(author: AccountId, id: u64) -> Event {
-    let first = history::random(1, 60).into_iter().flat_map(|(_, events)| events);
-    let post = first.filter_map(|event| if let Event::PostPublished(post) = event { Some(post) } else { None }).next();
-    let post = post.expect("some post is published");
-    PostPublished { post: schemas::PostId(id), account: author, in_reply_to: None, ..post }.into()
-}
-
 #[tokio::test]
 async fn a_running_service_follows_the_log_and_tells_readers() {
     let world = World::new().await;
@@ -109,7 +102,7 @@ async fn a_running_service_follows_the_log_and_tells_readers() {
     let relation = RelationId(9);
     let wish = FollowRequested { account: ana, target: bob, relation, reblogs: true, notify: false, languages: Vec::new() };
     world.append(home_of(ana), &[wish.into(), FollowConfirmed { account: ana, target: bob, relation }.into()]).await;
-    let offset = world.append(home_of(bob), &[post(bob, 77)]).await;
+    let offset = world.append(home_of(bob), &[history::post(bob, 77)]).await;
     let position = Position { generation: 1, partition: home_of(bob), offset };
     assert!(ports.progress.wait(&[position], Duration::from_secs(5)).await);
     let home = ports.timelines.home(ana, Stretch { limit: 5, ..Stretch::default() }).await.expect("memory does not fail");

@@ -53,6 +53,24 @@ pub(crate) fn random(seed: u64, steps: usize) -> History {
     maker.history
 }
 
+/// A public post.
+pub(crate) fn post(author: AccountId, id: u64) -> Event {
+    PostPublished {
+        post: PostId(id),
+        account: author,
+        visibility: Visibility::Public,
+        text: format!("text {id}"),
+        spoiler: String::new(),
+        sensitive: false,
+        language: None,
+        mentions: Vec::new(),
+        tags: Vec::new(),
+        in_reply_to: None,
+        app: AppId(0),
+    }
+    .into()
+}
+
 pub(crate) fn home_of(account: AccountId) -> PartitionId {
     account.partition(PARTITIONS)
 }

@@ -75,6 +75,8 @@ impl World {
             log: self.log.clone(),
             views,
             timelines: Arc::new(NaiveTimelines::new(source)),
+            search: None,
+            bus: None,
             progress: Arc::new(Progress::new(LAYOUT.generation, LAYOUT.partitions)),
             clock,
         }

@@ -1,0 +1,148 @@
+//! Reactors: what the log causes elsewhere. They issue commands, never rows, and never during a rebuild.
+//!
+//! Behind the log at a checkpoint of their own, they make good what a crash may have cut off: the write side runs follow-ups right after
+//! its acknowledgement, under the same command ids, so each takes effect once whoever comes first. What needs views to be decided
+//! (reblogs of deleted posts, claims that lapse) is theirs alone.
+
+mod claims;
+mod reblogs;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use infra::bus::CommandBus;
+use infra::log::EventLog;
+use infra::progress::Progress;
+use infra::views::{Version, ViewBatch, ViewStore};
+use rustc_hash::FxHashSet;
+use schemas::commands::{Command, CommandError, Envelope, follow_ups};
+use schemas::log::{CommandId, Position, TraceContext};
+use schemas::rows::{Checkpoint, View};
+use schemas::{AccountId, PartitionId};
+
+use crate::batch::{self, Batch, Fact};
+use crate::error::Trouble;
+use crate::group::Clock;
+use crate::run::Sink;
+use crate::touches;
+
+pub(crate) use claims::tend_claims;
+
+/// Records whose follow-ups run at once; they touch nothing in common.
+const AT_ONCE: usize = 64;
+/// How long a step waits for views before it is tried again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What reactors read and where they send.
+#[derive(Clone)]
+pub(crate) struct ReactorPorts {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) views: Arc<dyn ViewStore>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) bus: Arc<dyn CommandBus>,
+    pub(crate) clock: Clock,
+}
+
+/// The reactors of one partition.
+pub(crate) struct Reactors {
+    pub(crate) ports: ReactorPorts,
+    pub(crate) partition: PartitionId,
+}
+
+impl ReactorPorts {
+    /// Waits until the live views have passed an offset of a partition.
+    async fn wait(&self, partition: PartitionId, offset: u64) -> Result<(), Trouble> {
+        let position = Position { generation: self.log.layout().generation, partition, offset };
+        match self.progress.wait(&[position], PATIENCE).await {
+            true => Ok(()),
+            false => Err(Trouble::Retryable(format!("the views have not passed {position}"))),
+        }
+    }
+
+    /// Waits until the live views have passed all that a partition's log holds now.
+    async fn wait_for_end(&self, partition: PartitionId) -> Result<(), Trouble> {
+        match self.log.bounds(partition).await?.end.checked_sub(1) {
+            Some(last) => self.wait(partition, last).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a command under an id that every repetition has.
+    async fn send(&self, envelope: Envelope) -> Result<(), Trouble> {
+        match self.bus.execute(envelope).await {
+            Ok(_) => Ok(()),
+            // Final, and no surprise: what it answers to has gone on meanwhile.
+            Err(CommandError::Rejected(rejection)) => {
+                tracing::debug!(%rejection, "a follow-up was refused");
+                metrics::counter!("roost_follow_ups_refused_total").increment(1);
+                Ok(())
+            }
+            Err(error) => Err(Trouble::Retryable(error.to_string())),
+        }
+    }
+}
+
+/// A command of the system's own, named by what it is about.
+fn named(scope: &str, key: &str, causation: CommandId, trace: TraceContext, command: Command) -> Envelope {
+    let actor = AccountId(0);
+    Envelope { id: CommandId::from_key(actor, scope, key), maybe_repeated: true, actor, causation, trace, command }
+}
+
+impl Reactors {
+    /// Sends the follow-ups of one record, in order.
+    async fn follow_up(&self, fact: &Fact) -> Result<(), Trouble> {
+        let header = &fact.header;
+        for envelope in follow_ups(header.command_id, header.actor, header.trace, header.time_ms, fact.events()) {
+            self.ports.send(envelope).await?;
+        }
+        Ok(())
+    }
+
+    async fn react(&self, fact: &Fact) -> Result<(), Trouble> {
+        self.follow_up(fact).await?;
+        for event in fact.events() {
+            reblogs::react(&self.ports, (self.partition, fact), event).await?;
+        }
+        Ok(())
+    }
+
+    /// Reacts to records at once; an error of one is the answer after all have ended.
+    async fn react_all(&self, facts: &mut Vec<&Fact>) -> Result<(), Trouble> {
+        let outcomes = join_all(facts.drain(..).map(|fact| self.react(fact))).await;
+        outcomes.into_iter().collect()
+    }
+}
+
+#[async_trait]
+impl Sink for Reactors {
+    fn name(&self) -> &'static str {
+        "reactors"
+    }
+
+    async fn load(&mut self) -> Result<Checkpoint, Trouble> {
+        let at = self.ports.views.checkpoint(Version::Live, View::Reactors, self.partition).await?;
+        Ok(at.unwrap_or(batch::beginning(self.ports.log.layout().generation)))
+    }
+
+    async fn take(&mut self, batch: &Batch) -> Result<(), Trouble> {
+        let (mut facts, mut busy) = (Vec::new(), FxHashSet::default());
+        for fact in &batch.facts {
+            let touched = touches::of_record(fact.events());
+            // What touches the same things is reacted to in the log's order.
+            if facts.len() >= AT_ONCE || touched.iter().any(|number| busy.contains(number)) {
+                self.react_all(&mut facts).await?;
+                busy.clear();
+            }
+            busy.extend(touched);
+            facts.push(fact);
+        }
+        self.react_all(&mut facts).await?;
+        let checkpoints = vec![(View::Reactors, self.partition, batch.end)];
+        Ok(self.ports.views.commit(Version::Live, ViewBatch { writes: Vec::new(), checkpoints }).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

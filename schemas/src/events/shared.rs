@@ -93,7 +93,7 @@ pub struct Mention {
 }
 
 /// What a post answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplyTo {
     /// The post.
     pub post: PostId,

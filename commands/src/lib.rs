@@ -1,1 +1,8 @@
-//! Placeholder.
+//! The write side: pure rules, one write loop, the HTTP resources that write.
+//!
+//! **Deciding does no I/O**: `domain` and `state` know no clock, no store and no runtime; `handle` brings them together.
+
+pub mod domain;
+pub mod handle;
+pub mod registration;
+pub mod state;

@@ -1,0 +1,163 @@
+//! The write side at work: one loop for each partition, and the command bus before them.
+//!
+//! ```text
+//!  execute ──> queue of the partition ──> loop: load keys, decide, put in line ──> log
+//!     ^          (bounded: 503 beyond)      │   └── rows and checkpoint, behind ──> view `decisions`
+//!     └── receipt, once durable <───────────┘
+//!  then the follow-ups of what happened, each on its own partition
+//! ```
+//!
+//! A loop decides ahead of the disk: what is in line counts for the next decision, and **nothing is answered before all that it rests on
+//! is durable**, rejections included. When the log refuses something, all that was decided ahead is dropped and folded anew.
+
+mod flights;
+mod flush;
+mod metrics;
+mod open;
+mod options;
+mod owner;
+mod partition;
+mod receipts;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use infra::bus::CommandBus;
+use infra::log::{EventLog, LogLayout};
+use infra::views::ViewStore;
+use parking_lot::Mutex;
+use schemas::commands::{CommandError, Envelope, Receipt};
+use schemas::log::Offset;
+use schemas::{Position, PositionToken, UnixMillis};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+pub use open::StartError;
+pub use options::WriteOptions;
+
+/// Tells the time, milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
+
+/// The clock of the machine; before 1970 counts as 1970.
+pub fn system_clock() -> Clock {
+    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as UnixMillis))
+}
+
+/// What all loops share.
+#[derive(Clone)]
+struct Ports {
+    log: Arc<dyn EventLog>,
+    views: Arc<dyn ViewStore>,
+    clock: Clock,
+    options: Arc<WriteOptions>,
+}
+
+/// A command on its way to its loop.
+struct Request {
+    envelope: Envelope,
+    reply: oneshot::Sender<Answer>,
+    since: Instant,
+}
+
+/// What a loop answers.
+type Answer = Result<Done, CommandError>;
+
+/// What was done on one partition.
+#[derive(Debug)]
+struct Done {
+    offset: Offset,
+    id: u64,
+    repeated: bool,
+    follow_ups: Vec<Envelope>,
+}
+
+/// The write loops of all partitions of a log.
+pub struct WriteSide {
+    layout: LogLayout,
+    queues: Vec<mpsc::Sender<Request>>,
+    stop: watch::Sender<bool>,
+    loops: Mutex<JoinSet<()>>,
+}
+
+impl WriteSide {
+    /// Becomes the writer of every partition, folds what the view `decisions` lacks, and serves. Needs a tokio runtime with time.
+    ///
+    /// Errors: the log's or the view store's, and a record or row that this build cannot read: nothing is decided on half a state.
+    pub async fn start(
+        log: Arc<dyn EventLog>,
+        views: Arc<dyn ViewStore>,
+        clock: Clock,
+        options: WriteOptions,
+    ) -> Result<Arc<Self>, StartError> {
+        let layout = log.layout();
+        let ports = Ports { log, views, clock, options: Arc::new(options) };
+        let (stop, stopped) = watch::channel(false);
+        let mut opening = JoinSet::new();
+        for partition in layout.partition_ids() {
+            let ports = ports.clone();
+            opening.spawn(async move { open::open(&ports, partition).await.map(|owner| (partition, owner)) });
+        }
+        let mut owners = Vec::with_capacity(usize::from(layout.partitions));
+        while let Some(opened) = opening.join_next().await {
+            owners.push(opened.map_err(|panic| StartError::Panicked(panic.to_string()))??);
+        }
+        owners.sort_by_key(|(partition, _)| *partition);
+        let mut loops = JoinSet::new();
+        let mut queues = Vec::with_capacity(owners.len());
+        for (partition, owner) in owners {
+            let (sender, queue) = mpsc::channel(ports.options.queue_commands);
+            queues.push(sender);
+            loops.spawn(partition::run(ports.clone(), partition, owner, queue, stopped.clone()));
+        }
+        Ok(Arc::new(Self { layout, queues, stop, loops: Mutex::new(loops) }))
+    }
+
+    /// Takes no more commands, answers those that wait, and leaves the view `decisions` and its checkpoints complete. The log stays open.
+    pub async fn shutdown(&self) {
+        self.stop.send_replace(true);
+        let mut loops = std::mem::take(&mut *self.loops.lock());
+        while let Some(ended) = loops.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a write loop ended badly");
+            }
+        }
+    }
+
+    /// Decides one command and waits until the outcome is durable.
+    async fn decide(&self, envelope: Envelope) -> Answer {
+        let partition = envelope.command.partition(self.layout.partitions);
+        let queue = self.queues.get(usize::from(partition.0)).expect("partitions of commands lie within the layout");
+        let (reply, answer) = oneshot::channel();
+        queue.try_send(Request { envelope, reply, since: Instant::now() }).map_err(|refused| match refused {
+            TrySendError::Full(_) => CommandError::Overloaded,
+            TrySendError::Closed(_) => CommandError::Retry("the write side is shutting down".to_owned()),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(CommandError::Unknown("the write loop ended".to_owned())))
+    }
+}
+
+#[async_trait]
+impl CommandBus for WriteSide {
+    async fn execute(&self, envelope: Envelope) -> Result<Receipt, CommandError> {
+        let (generation, partition) = (self.layout.generation, envelope.command.partition(self.layout.partitions));
+        let done = self.decide(envelope).await?;
+        let mut positions = PositionToken(vec![Position { generation, partition, offset: done.offset }]);
+        for follow_up in done.follow_ups {
+            let (kind, id) = (follow_up.command.kind(), follow_up.id);
+            match self.execute(follow_up).await {
+                Ok(receipt) => receipt.positions.0.into_iter().for_each(|position| positions.add(position)),
+                Err(CommandError::Rejected(rejection)) => tracing::warn!(kind, id = id.0, %rejection, "a follow-up was rejected"),
+                Err(error) => {
+                    // The command itself stands; the reactor sends its follow-ups again, in order.
+                    tracing::warn!(kind, id = id.0, %error, "follow-ups are left to the reactor");
+                    break;
+                }
+            }
+        }
+        Ok(Receipt { positions, id: done.id, repeated: done.repeated })
+    }
+}

@@ -1,0 +1,174 @@
+//! The life of one partition's loop: serve, and when the log refuses, begin anew from what it holds.
+
+use std::time::Duration;
+
+use infra::log::LogError;
+use schemas::PartitionId;
+use schemas::commands::CommandError;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::flush::Flusher;
+use super::open::open;
+use super::owner::Owner;
+use super::{Ports, Request};
+
+/// How long the loop waits before it becomes the writer again, at first and at the most.
+const REOPEN_MS_MIN: u64 = 50;
+const REOPEN_MS_MAX: u64 = 5_000;
+
+/// Why the loop stopped serving.
+enum Ended {
+    /// It was told to, and everything is settled.
+    Stopped,
+    /// The log refused a batch.
+    Refused(LogError),
+}
+
+type Queue = mpsc::Receiver<Request>;
+type Stop = watch::Receiver<bool>;
+
+/// Serves the partition until it is told to stop.
+pub(super) async fn run(ports: Ports, partition: PartitionId, owner: Owner, mut queue: Queue, mut stop: Stop) {
+    let mut owner = Some(owner);
+    loop {
+        let Some(mut served) = owner.take() else { return };
+        let error = match serve(&mut served, &mut queue, &mut stop).await {
+            Ended::Stopped => return,
+            Ended::Refused(error) => error,
+        };
+        tracing::error!(%error, partition = partition.0, "the log refused a batch: the decision state is dropped");
+        give_up(&mut served).await;
+        drop(served);
+        let answer = match error {
+            // Another process decides here now. Taking over again would only take turns with it.
+            LogError::Superseded { .. } => CommandError::Retry(error.to_string()),
+            LogError::Retryable(_) | LogError::Full(_) | LogError::Unknown { .. } => {
+                owner = reopen(&ports, partition, &mut queue, &mut stop).await;
+                continue;
+            }
+            LogError::Damaged { .. }
+            | LogError::Locked(_)
+            | LogError::OutOfRange { .. }
+            | LogError::TooLarge { .. }
+            | LogError::Fatal(_) => CommandError::Failed(error.to_string()),
+        };
+        refuse_until(&answer, None, &mut queue, &mut stop).await;
+        return;
+    }
+}
+
+async fn serve(owner: &mut Owner, queue: &mut Queue, stop: &mut Stop) -> Ended {
+    let options = std::sync::Arc::clone(&owner.ports.options);
+    let mut ticks = interval(options.flush_every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut requests = Vec::with_capacity(options.batch_commands);
+    let (mut closing, mut drained, mut refused) = (false, false, false);
+    loop {
+        if drained && owner.flights.is_empty() {
+            if !settle(owner).await {
+                tracing::warn!(
+                    partition = owner.partition.0,
+                    "the decision state is not complete in the view: the next start folds the rest"
+                );
+            }
+            return Ended::Stopped;
+        }
+        let has_room = owner.flights.len() < options.flights_max && owner.unflushed() < options.unflushed_rows_max;
+        tokio::select! {
+            biased;
+            (flight, result) = owner.flights.land(), if !owner.flights.is_empty() => {
+                if let Err(error) = owner.landed(flight, result) {
+                    return Ended::Refused(error);
+                }
+                owner.write_snapshot();
+            }
+            (result, _) = owner.flusher.written(), if matches!(owner.flusher, Flusher::Writing(..)) => {
+                // After a failure the next tick tries again.
+                if owner.flushed(result) && owner.unflushed() >= options.flush_rows {
+                    owner.snapshot();
+                }
+            }
+            _ = ticks.tick() => owner.snapshot(),
+            () = told_to_stop(stop), if !closing => {
+                closing = true;
+                queue.close();
+            }
+            count = queue.recv_many(&mut requests, options.batch_commands), if has_room && !drained && !refused => {
+                drained = count == 0;
+                // Nothing may be put in line behind what the log refused.
+                refused = count > 0 && !owner.take(&mut requests, queue.len()).await;
+                if owner.unflushed() >= options.flush_rows {
+                    owner.snapshot();
+                }
+            }
+        }
+    }
+}
+
+/// Waits until the loop is told to stop, or nobody is left to tell it.
+async fn told_to_stop(stop: &mut Stop) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// Leaves the view complete up to the end of the log, also when only its checkpoint lags.
+async fn settle(owner: &mut Owner) -> bool {
+    owner.flush().await && owner.write_checkpoint().await
+}
+
+/// Answers all that is in flight, each as the log answers it, and lets a write to the view end: what it holds is durable.
+async fn give_up(owner: &mut Owner) {
+    while !owner.flights.is_empty() {
+        let (flight, result) = owner.flights.land().await;
+        // The first refusal was reported; here each caller is told its own.
+        drop(owner.landed(flight, result));
+    }
+    if matches!(owner.flusher, Flusher::Writing(..)) {
+        let (result, _) = owner.flusher.written().await;
+        owner.flushed(result);
+    }
+}
+
+/// Becomes the writer again, however long it takes; commands that come in between are told to retry.
+async fn reopen(ports: &Ports, partition: PartitionId, queue: &mut Queue, stop: &mut Stop) -> Option<Owner> {
+    let answer = CommandError::Retry(format!("partition {partition} is recovering"));
+    let mut wait_ms = REOPEN_MS_MIN;
+    loop {
+        let until = Instant::now() + Duration::from_millis(wait_ms);
+        if refuse_until(&answer, Some(until), queue, stop).await {
+            return None;
+        }
+        match open(ports, partition).await {
+            Ok(owner) => {
+                tracing::info!(partition = partition.0, "the partition decides again");
+                return Some(owner);
+            }
+            Err(error) if error.is_retryable() => tracing::warn!(%error, partition = partition.0, "not the writer yet"),
+            Err(error) => {
+                tracing::error!(%error, partition = partition.0, "the partition cannot decide any more");
+                refuse_until(&CommandError::Failed(error.to_string()), None, queue, stop).await;
+                return None;
+            }
+        }
+        wait_ms = (wait_ms * 2).min(REOPEN_MS_MAX);
+    }
+}
+
+/// Answers every command so until then, or until the end. True at the end.
+async fn refuse_until(answer: &CommandError, until: Option<Instant>, queue: &mut Queue, stop: &mut Stop) -> bool {
+    let later = Instant::now() + Duration::from_hours(24 * 365);
+    let mut closing = false;
+    loop {
+        tokio::select! {
+            () = sleep_until(until.unwrap_or(later)), if until.is_some() => return false,
+            () = told_to_stop(stop), if !closing => {
+                closing = true;
+                queue.close();
+            }
+            request = queue.recv() => match request {
+                Some(request) => drop(request.reply.send(Err(answer.clone()))),
+                None => return true,
+            },
+        }
+    }
+}

@@ -101,9 +101,10 @@ impl FolderLock {
         let open = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path);
         let mut file = open.map_err(|error| failed("open", &path, &error))?;
         taken(file.try_lock(), log, &mut file)?;
-        // Who holds it is a help to people, not part of the lock.
-        let told = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        told.map_err(|error| failed("write", &path, &error))?;
+        // Who holds it is a help to people, not part of the lock: a full disk must not keep the log from being read.
+        if let Err(error) = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
+            tracing::warn!(%error, path = %path.display(), "cannot note the holder of the lock");
+        }
         Ok(Self { _file: file })
     }
 

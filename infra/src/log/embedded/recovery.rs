@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use schemas::PartitionId;
 use schemas::log::{Offset, Validity};
 
-use super::files::UNFINISHED;
+use super::files::{UNFINISHED, is_full};
 use super::folder::{SEAL, SEGMENT, failed, list, segment_path};
 use super::format::{Link, SegmentHeader};
 use super::scan::{Found, Scan};
@@ -159,8 +159,12 @@ impl Recovery<'_> {
         }
         let seal = seal_of(header, seed, &scan);
         if self.writable {
-            tracing::info!(partition = self.partition.0, base = header.base, "sealed a segment of an interrupted run");
-            seal.write(path).map_err(|error| failed("seal", path, &error))?;
+            let (partition, base) = (self.partition.0, header.base);
+            match seal.write(path) {
+                Ok(()) => tracing::info!(partition, base, "sealed a segment of an interrupted run"),
+                Err(error) if is_full(&error) => tracing::warn!(partition, base, "no space left to seal a segment of an interrupted run"),
+                Err(error) => return Err(failed("seal", path, &error)),
+            }
         }
         Ok(seal)
     }

@@ -228,3 +228,33 @@ impl Core {
 
 /// A segment with more deleted documents than this share of all is rewritten.
 const DELETED_SHARE_MAX: f32 = 0.3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::contract::checkpoint;
+    use crate::search::tantivy::ledger::Entry;
+
+    /// What a failed commit does, without a disk that fails.
+    #[test]
+    fn after_a_failed_commit_a_partition_starts_from_its_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let generation = Generation::open(folder.path().join("v1"), &TantivyOptions::default()).unwrap();
+        let (kept, lost) = (PartitionId(0), PartitionId(1));
+        generation.apply(kept, Vec::new(), checkpoint(5)).unwrap();
+        generation.apply(lost, Vec::new(), checkpoint(5)).unwrap();
+        generation.flush().unwrap();
+        {
+            let mut state = generation.core.state.lock();
+            state.applied.0.insert(lost, Entry { checkpoint: checkpoint(9), ..Entry::default() });
+            state.rewind();
+        }
+        generation.apply(kept, Vec::new(), checkpoint(6)).unwrap();
+        let refused = generation.apply(lost, Vec::new(), checkpoint(10));
+        assert!(matches!(refused, Err(SearchError::Rewound(partition)) if partition == lost), "{refused:?}");
+        assert_eq!(generation.checkpoint(lost), Some(checkpoint(5)));
+        generation.apply(lost, Vec::new(), checkpoint(10)).unwrap();
+        generation.flush().unwrap();
+        assert_eq!((generation.checkpoint(kept), generation.checkpoint(lost)), (Some(checkpoint(6)), Some(checkpoint(10))));
+    }
+}

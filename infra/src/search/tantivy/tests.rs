@@ -69,9 +69,9 @@ async fn a_killed_index_says_from_where_to_apply_again() {
 async fn order_holds_across_segments_and_merges() {
     let folder = tempfile::tempdir().unwrap();
     let index = open(folder.path());
-    let total = 60_u64;
+    let total = 30_u64;
     for offset in 0..total {
-        // A permutation: 37 and 60 have no common factor; every third document is put twice.
+        // A permutation: 37 and 30 have no common factor; every third document is put twice.
         let id = offset * 37 % total + 1;
         let mut writes = vec![status(offset, id)];
         if offset % 3 == 0 {

@@ -3,8 +3,10 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line's output is its terminal")]
 
+mod bench;
 mod ci;
 mod clients;
+mod faults;
 mod golden;
 mod process;
 mod root;
@@ -32,19 +34,25 @@ enum Command {
     Tidy,
     /// Runs the Mastodon.py and masto suites against a freshly started server.
     Clients(clients::Args),
+    /// Measures one path of the platform in release mode.
+    Bench(bench::Args),
+    /// Kills the server under load and proves that nothing acknowledged was lost or done twice.
+    Faults(faults::Args),
     /// Checks that golden files only grow: bytes at rest are forever.
     Golden(golden::Args),
 }
 
 fn main() -> ExitCode {
     let ran = match Cli::parse().command {
-        Command::Ci(args) => ci::run(&args),
-        Command::Tidy => tidy::run(),
-        Command::Clients(args) => clients::run(&args),
-        Command::Golden(args) => golden::run(&args),
+        Command::Ci(args) => ci::run(&args).map(finish),
+        Command::Tidy => tidy::run().map(finish),
+        Command::Clients(args) => clients::run(&args).map(finish),
+        Command::Bench(args) => bench::run(&args),
+        Command::Faults(args) => faults::run(&args).map(finish),
+        Command::Golden(args) => golden::run(&args).map(finish),
     };
     match ran {
-        Ok(tally) => finish(tally),
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -103,6 +103,19 @@ impl Server {
         }
     }
 
+    /// Kills the server (SIGKILL) and waits until it is gone.
+    ///
+    /// # Errors
+    /// Fails where it had ended by itself.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("the server ended with {status} before it was killed\n{}", self.log_tail());
+        }
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Returns the end of what the server logged.
     pub(crate) fn log_tail(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();

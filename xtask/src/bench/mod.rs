@@ -1,0 +1,58 @@
+//! `cargo xtask bench NAME`: measures one path of the platform, in release mode, and prints what it found as text or JSON.
+//!
+//! One file per path. A bench prints rates, percentiles, bytes and CPU-seconds together, since any one of them alone can be bought with
+//! another.
+
+mod append;
+mod report;
+
+use anyhow::{Context, Result};
+use report::Report;
+use std::process::ExitCode;
+
+/// Which path to measure.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    bench: Bench,
+    /// Prints one line of JSON instead of a table.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Bench {
+    /// Durable appends to the embedded log, in process: encode, group commit, fsync, acknowledge.
+    Append(append::Args),
+}
+
+/// Measures and prints; a build for development first starts its own release build, since its figures would mean nothing.
+///
+/// # Errors
+/// Fails where the bench cannot run, or what it measures gives wrong results.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if cfg!(debug_assertions) {
+        return in_release();
+    }
+    let report = match &args.bench {
+        Bench::Append(bench) => append::run(bench)?,
+    };
+    print_report(&report, args.json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_report(report: &Report, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}
+
+fn in_release() -> Result<ExitCode> {
+    let mut command = crate::process::cargo();
+    command.args(["run", "--release", "--quiet", "--package", "xtask", "--"]).args(std::env::args_os().skip(1));
+    let status = command.status().context("cannot start the release build")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,107 @@
+//! What a bench found: named figures with their unit in the name (`rate_per_s`, `p99_us`), in the order in which they were added.
+
+use hdrhistogram::Histogram;
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// The figures of one bench.
+#[derive(Debug)]
+pub(crate) struct Report {
+    bench: &'static str,
+    figures: Vec<(String, f64)>,
+}
+
+impl Report {
+    /// Starts an empty report.
+    pub(crate) fn new(bench: &'static str) -> Self {
+        Self { bench, figures: Vec::new() }
+    }
+
+    /// Adds a figure; its name ends in its unit.
+    pub(crate) fn add(&mut self, name: impl Into<String>, value: f64) {
+        self.figures.push((name.into(), value));
+    }
+
+    /// Adds the percentiles of latencies in microseconds.
+    pub(crate) fn add_latencies(&mut self, prefix: &str, latencies_us: &Histogram<u64>) {
+        for (name, quantile) in [("p50_us", 0.5), ("p90_us", 0.9), ("p99_us", 0.99), ("p999_us", 0.999)] {
+            self.add(format!("{prefix}{name}"), whole(latencies_us.value_at_quantile(quantile)));
+        }
+        self.add(format!("{prefix}max_us"), whole(latencies_us.max()));
+    }
+
+    /// Adds what a measured stretch took and, per million of what it did, how much processor time.
+    pub(crate) fn add_cost(&mut self, spent: Spent, done: u64) {
+        self.add("wall_s", spent.wall.as_secs_f64());
+        self.add("cpu_s", spent.cpu.as_secs_f64());
+        self.add("cpu_s_per_million", spent.cpu.as_secs_f64() * 1e6 / whole(done.max(1)));
+    }
+}
+
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.figures.len() + 1))?;
+        map.serialize_entry("bench", self.bench)?;
+        for (name, value) in &self.figures {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.bench)?;
+        for (name, value) in &self.figures {
+            let digits = if value.abs() >= 100.0 { 0 } else { 3 };
+            writeln!(f, "  {name:<28}{value:>16.digits$}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A stretch being measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch {
+    wall: Instant,
+    cpu: Duration,
+}
+
+/// How long a stretch took, and how much processor time of this process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spent {
+    /// By the clock on the wall.
+    pub(crate) wall: Duration,
+    /// By all threads of this process.
+    pub(crate) cpu: Duration,
+}
+
+impl Stopwatch {
+    /// Starts measuring.
+    pub(crate) fn start() -> Self {
+        Self { wall: Instant::now(), cpu: cpu() }
+    }
+
+    /// What was spent since the start.
+    pub(crate) fn spent(self) -> Spent {
+        Spent { wall: self.wall.elapsed(), cpu: cpu().saturating_sub(self.cpu) }
+    }
+}
+
+/// Returns an empty histogram of microseconds up to a minute, exact to three digits.
+pub(crate) fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are valid")
+}
+
+/// Returns a count as a figure; beyond 2^53 it loses its last digits, which no figure here reaches.
+pub(crate) fn whole(count: u64) -> f64 {
+    count as f64
+}
+
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}

@@ -20,6 +20,12 @@ pub(crate) struct Fact {
 }
 
 impl Fact {
+    /// Decodes a record that is known to be valid.
+    pub(crate) fn of(record: &StoredRecord) -> Self {
+        let events = body::decode(&record.body).map_err(|error| error.to_string());
+        Self { offset: record.offset, header: record.header, events }
+    }
+
     /// The events that can be read.
     pub(crate) fn events(&self) -> &[Event] {
         self.events.as_deref().unwrap_or_default()
@@ -68,11 +74,7 @@ fn judge(partition: PartitionId, at: &Checkpoint, records: Vec<StoredRecord>) ->
         match batch.end.validity.admit(&record.header) {
             Verdict::Void(reason) => batch.void.push(reason),
             Verdict::Valid if record.header.kind == RecordKind::WriterStarted => {}
-            Verdict::Valid => batch.facts.push(Fact {
-                offset: record.offset,
-                header: record.header,
-                events: body::decode(&record.body).map_err(|error| error.to_string()),
-            }),
+            Verdict::Valid => batch.facts.push(Fact::of(&record)),
         }
     }
     Ok(batch)

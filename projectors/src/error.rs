@@ -53,9 +53,9 @@ pub enum ProjectError {
     /// A task ended without an answer.
     #[error("a projection task ended: {0}")]
     Task(String),
-    /// What was asked for does not exist.
+    /// What was asked for does not exist, or cannot be done now; says what to do.
     #[error("{0}")]
-    NotFound(String),
+    Refused(String),
 }
 
 /// What a step met.

@@ -4,12 +4,13 @@
 //! held back, in order, and hold back others in turn. Everything else goes on. An operator releases a letter once its cause is gone
 //! (`release.rs`); the records themselves stay in the log.
 
-use infra::views::{Scan, Version, ViewError, ViewStore};
+use infra::views::{Scan, Version, ViewBatch, ViewError, ViewStore};
 use rustc_hash::FxHashSet;
 use schemas::PartitionId;
 use schemas::events::Event;
 use schemas::log::Offset;
-use schemas::rows::{DeadLetterRow, LetterCause, RowWrite, Table, View, codec, keys};
+use schemas::rows::{DeadLetterRow, LetterCause, RowKey, RowWrite, Table, View, codec, keys};
+use serde::Serialize;
 
 use crate::batch::Fact;
 use crate::{step, touches};
@@ -94,6 +95,65 @@ pub(crate) async fn load(views: &dyn ViewStore, view: View, version: u32, partit
             return Ok(letters);
         }
     }
+}
+
+/// A record that waits for an operator, or behind one that does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LetterInfo {
+    /// The view that could not take it.
+    pub view: View,
+    /// The version of the view.
+    pub version: u32,
+    /// Whether readers see that version.
+    pub live: bool,
+    /// The record's partition.
+    pub partition: PartitionId,
+    /// The record's offset.
+    pub offset: Offset,
+    /// Why.
+    pub cause: LetterCause,
+    /// Accounts, posts and applications that are held back with it.
+    pub touches: Vec<u64>,
+}
+
+/// Every letter of every view, by view, version, partition and offset.
+pub async fn list(views: &dyn ViewStore) -> Result<Vec<LetterInfo>, ViewError> {
+    let mut letters = Vec::new();
+    let mut after: Option<RowKey> = None;
+    loop {
+        let page = views.dump(Version::Live, Table::DeadLetter, after.take(), PAGE).await?;
+        after = page.last().filter(|_| page.len() == PAGE).map(|(key, _)| key.clone());
+        for (key, bytes) in &page {
+            letters.push(info(views, key, bytes).await?);
+        }
+        if after.is_none() {
+            letters.sort_by_key(|letter| (letter.view, letter.version, letter.partition, letter.offset));
+            return Ok(letters);
+        }
+    }
+}
+
+async fn info(views: &dyn ViewStore, key: &RowKey, bytes: &[u8]) -> Result<LetterInfo, ViewError> {
+    let damaged = || ViewError::Fatal("a dead letter's key is damaged".into());
+    let (view, version, partition) = keys::dead_letters_origin(&key.pk).ok_or_else(damaged)?;
+    let offset = keys::id_of(&key.sk).ok_or_else(damaged)?;
+    let row: DeadLetterRow = codec::decode(bytes).map_err(|error| ViewError::Fatal(error.to_string()))?;
+    let live = views.versions(view).await?.live == version;
+    Ok(LetterInfo { view, version, live, partition, offset, cause: row.cause, touches: row.touches })
+}
+
+/// Removes the letters of versions that are no more.
+pub(crate) async fn sweep(views: &dyn ViewStore) -> Result<(), ViewError> {
+    let mut writes = Vec::new();
+    for letter in list(views).await? {
+        let versions = views.versions(letter.view).await?;
+        let kept = [Some(versions.live), versions.building, versions.previous];
+        if !kept.contains(&Some(letter.version)) {
+            let key = keys::dead_letter(letter.view, letter.version, letter.partition, letter.offset);
+            writes.push(RowWrite { key, value: None, offset: letter.offset });
+        }
+    }
+    views.commit(Version::Live, ViewBatch { writes, checkpoints: Vec::new() }).await
 }
 
 pub(crate) async fn load_holds(views: &dyn ViewStore, view: View, version: u32, partition: PartitionId) -> Result<Holds, ViewError> {

@@ -9,6 +9,8 @@ mod group;
 mod home_timeline;
 mod letters;
 mod reactors;
+mod rebuild;
+mod release;
 pub mod rows;
 mod run;
 mod search;
@@ -17,8 +19,13 @@ mod step;
 #[cfg(test)]
 mod testing;
 mod touches;
+mod verify;
 pub mod views;
 
 pub use error::ProjectError;
 pub use group::Clock;
+pub use letters::{LetterInfo, list as list_dead_letters};
+pub use rebuild::{Done, RebuildPorts, Report, Target, rebuild};
+pub use release::{Release, Released, release};
 pub use service::{ProjectorOptions, ProjectorPorts, Projectors};
+pub use verify::{DIFFERENCES_TOLD_MAX, Difference, Fault, Verified, verify};

@@ -54,16 +54,16 @@ pub struct Rows {
     slots: FxHashMap<RowKey, Slot>,
     /// The present record's offset.
     offset: Offset,
-    /// Whether counters take records that they seem to have counted: a held record comes after younger ones were counted.
-    late: bool,
+    /// For records that come after younger ones were counted: the offset that their writes are to have. Counters take them all.
+    late: Option<Offset>,
     /// What the present record's writes replaced, in order.
     undo: Vec<(RowKey, Option<Slot>)>,
 }
 
 impl Rows {
-    /// A working set for records released from the dead letters: younger ones were counted before them.
-    pub fn late() -> Self {
-        Self { late: true, ..Self::default() }
+    /// A working set for records released from the dead letters: younger ones, up to `offset`, were counted before them.
+    pub fn late(offset: Offset) -> Self {
+        Self { late: Some(offset), ..Self::default() }
     }
 
     /// Takes in a row as the store has it, unless the batch has it already.
@@ -117,7 +117,7 @@ impl Rows {
     pub fn count<T: Counter>(&mut self, key: RowKey, change: impl FnOnce(&mut T)) {
         let mut row: T = self.get(&key).unwrap_or_default();
         let ours = self.slots.get(&key).is_some_and(|slot| slot.written == Some(self.offset));
-        if !ours && !self.late && *row.last() > self.offset {
+        if !ours && self.late.is_none() && *row.last() > self.offset {
             return;
         }
         change(&mut row);
@@ -127,8 +127,10 @@ impl Rows {
 
     /// What the batch writes.
     pub fn into_writes(self) -> Vec<RowWrite> {
-        let written = self.slots.into_iter();
-        written.filter_map(|(key, slot)| Some(RowWrite { key, value: slot.value, offset: slot.written? })).collect()
+        let late = self.late;
+        let write =
+            |(key, slot): (RowKey, Slot)| Some(RowWrite { key, value: slot.value, offset: late.or(slot.written)?.max(slot.written?) });
+        self.slots.into_iter().filter_map(write).collect()
     }
 
     fn write(&mut self, key: RowKey, value: Option<Bytes>) {
@@ -171,7 +173,7 @@ mod tests {
             favourite(&mut again, offset);
         }
         assert_eq!(favourites(&again), 3);
-        let mut late = Rows::late();
+        let mut late = Rows::late(9);
         late.fetched(count_key(), stored);
         favourite(&mut late, 3);
         assert_eq!(favourites(&late), 3, "a released record comes after younger ones");

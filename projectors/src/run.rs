@@ -44,11 +44,18 @@ pub(crate) struct Tail {
     partition: PartitionId,
     limits: ReadLimits,
     at: Option<Checkpoint>,
+    /// Counts the records taken.
+    done: Option<Arc<AtomicU64>>,
 }
 
 impl Tail {
     pub(crate) fn new(log: Arc<dyn EventLog>, partition: PartitionId, limits: ReadLimits) -> Self {
-        Self { log, partition, limits, at: None }
+        Self { log, partition, limits, at: None, done: None }
+    }
+
+    /// Has the records taken counted, for whoever shows how far the work is.
+    pub(crate) fn counting(self, done: Arc<AtomicU64>) -> Self {
+        Self { done: Some(done), ..self }
     }
 
     /// Where the sink stands, read from it if that is not known.
@@ -77,6 +84,9 @@ impl Tail {
         if batch.records() > 0 {
             sink.take(&batch).await?;
             self.at = Some(batch.end);
+            if let Some(done) = &self.done {
+                done.fetch_add(batch.records(), Ordering::Relaxed);
+            }
         }
         Ok(batch.records())
     }
@@ -213,6 +223,11 @@ impl Gate {
     /// Waits for all steps to end, and keeps new ones from beginning.
     pub(crate) async fn close(&self) -> Closed<'_> {
         Closed { gate: self, _alone: self.lock.write().await }
+    }
+
+    /// The same, for one who changes nothing: the loops go on afterwards as if nothing had been.
+    pub(crate) async fn still(&self) -> RwLockWriteGuard<'_, ()> {
+        self.lock.write().await
     }
 
     async fn reloaded(&self, seen: Option<u64>) {

@@ -12,15 +12,20 @@ use infra::timelines::Timelines;
 use infra::views::{Version, ViewStore};
 use parking_lot::Mutex;
 use schemas::PartitionId;
+use schemas::log::Offset;
 use schemas::rows::View;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::error::ProjectError;
 use crate::group::{Clock, Followers, Group};
+use crate::letters::{self, LetterInfo};
 use crate::reactors::{ReactorPorts, Reactors, tend_claims};
+use crate::rebuild::{Gates, RebuildPorts, Report, Target, rebuild_behind};
+use crate::release::{Release, Released, release};
 use crate::run::{Gate, Sink, Tail};
 use crate::search::SearchSink;
+use crate::verify::{Verified, verify_behind};
 
 /// What projections read from and write to.
 #[derive(Clone)]
@@ -68,10 +73,10 @@ impl ProjectorOptions {
 pub struct Projectors {
     ports: ProjectorPorts,
     options: ProjectorOptions,
-    /// Between the steps of live views.
-    gate: Arc<Gate>,
-    /// Between the steps of the live search index. A gate of its own: its steps wait for views.
-    search_gate: Arc<Gate>,
+    /// Between the steps of the live views, and of the search index. Two gates: the latter's steps wait for the views.
+    gates: Gates,
+    /// Held by whoever rebuilds, verifies or releases: one at a time.
+    maintenance: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
     failure: watch::Sender<Option<Arc<ProjectError>>>,
@@ -83,8 +88,8 @@ impl Projectors {
         let this = Self {
             ports,
             options,
-            gate: Arc::default(),
-            search_gate: Arc::default(),
+            gates: Gates::default(),
+            maintenance: tokio::sync::Mutex::new(()),
             stop: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
             failure: watch::Sender::new(None),
@@ -118,13 +123,46 @@ impl Projectors {
         self.ports.views.flush().await.map_err(ProjectError::Views)
     }
 
+    /// Rebuilds beside the live versions, then swaps; says how many records were read.
+    pub async fn rebuild(&self, targets: &[Target], report: Report<'_>) -> Result<u64, ProjectError> {
+        let _alone = self.maintain()?;
+        let ports = self.ports.clone();
+        let ports = RebuildPorts { log: ports.log, views: ports.views, search: ports.search, timelines: Some(ports.timelines) };
+        rebuild_behind(&ports, &self.gates, self.options, targets, report).await
+    }
+
+    /// Compares a live view with the log. The view stands still for the last part; reads and the other views' readers go on.
+    pub async fn verify(&self, view: View) -> Result<Verified, ProjectError> {
+        let _alone = self.maintain()?;
+        verify_behind(&self.ports.log, &self.ports.views, &self.gates.views, self.options, view).await
+    }
+
+    /// Every dead letter.
+    pub async fn dead_letters(&self) -> Result<Vec<LetterInfo>, ProjectError> {
+        letters::list(&*self.ports.views).await.map_err(ProjectError::Views)
+    }
+
+    /// Releases a dead letter of a live view, by view, partition and offset.
+    pub async fn release(&self, place: (View, PartitionId, Offset), how: Release) -> Result<Released, ProjectError> {
+        let _alone = self.maintain()?;
+        let _closed = self.gates.views.close().await;
+        let released = release(&*self.ports.log, &*self.ports.views, place, how).await?;
+        self.ports.timelines.reset().await.map_err(ProjectError::Timelines)?;
+        Ok(released)
+    }
+
+    fn maintain(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, ProjectError> {
+        let busy = |_| ProjectError::Refused("a rebuild, verification or release is under way: wait for it to end".into());
+        self.maintenance.try_lock().map_err(busy)
+    }
+
     fn spawn_views(&self, partition: PartitionId) {
         let ports = self.ports.clone();
         let targets = View::PROJECTED.map(|view| (view, Version::Live)).to_vec();
         let followers = Followers { timelines: ports.timelines, progress: ports.progress, clock: ports.clock };
         let generation = ports.log.layout().generation;
         let group = Group::new(ports.views, generation, partition, targets, Some(followers));
-        self.spawn(partition, Box::new(group), Arc::clone(&self.gate));
+        self.spawn(partition, Box::new(group), Arc::clone(&self.gates.views));
     }
 
     fn spawn_search(&self, partition: PartitionId) {
@@ -138,7 +176,7 @@ impl Projectors {
             progress: Some(self.ports.progress.clone()),
             lag: Some(metrics::gauge!("roost_view_lag_records", "view" => "search", "partition" => partition.0.to_string())),
         };
-        self.spawn(partition, Box::new(sink), Arc::clone(&self.search_gate));
+        self.spawn(partition, Box::new(sink), Arc::clone(&self.gates.search));
     }
 
     fn spawn_reactors(&self, partition: PartitionId) {

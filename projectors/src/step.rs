@@ -32,16 +32,23 @@ pub(crate) fn reads(cursors: &[&Cursor], batch: &Batch) -> Reads {
     let (mut keys, mut unreadable) = (Vec::new(), FxHashMap::default());
     for cursor in cursors {
         for fact in batch.facts.iter().filter(|fact| fact.offset >= cursor.at.next) {
-            let context = context(batch, fact);
-            let mut of_fact = || fact.events().iter().for_each(|event| cursor.projection.reads(event, &context, &mut keys));
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(&mut of_fact)) {
-                unreadable.insert((cursor.projection.view(), fact.offset), message(&*panic));
+            match reads_of(cursor.projection, &context(batch, fact), fact) {
+                Ok(of_fact) => keys.extend(of_fact),
+                Err(panic) => drop(unreadable.insert((cursor.projection.view(), fact.offset), panic)),
             }
         }
     }
     let mut seen = FxHashSet::default();
     keys.retain(|key| seen.insert(key.clone()));
     Reads { keys, unreadable }
+}
+
+/// The rows that a view needs for one record, or the message of a panic.
+pub(crate) fn reads_of(projection: &dyn Projection, context: &Context, fact: &Fact) -> Result<Vec<RowKey>, String> {
+    let mut keys = Vec::new();
+    let read = || fact.events().iter().for_each(|event| projection.reads(event, context, &mut keys));
+    let outcome = catch_unwind(AssertUnwindSafe(read));
+    outcome.map(|()| keys).map_err(|panic| message(&*panic))
 }
 
 /// Projects the records in order; answers with those that no rows were made of.

@@ -25,6 +25,11 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(root::target()?.join("release").join("roost"))
 }
 
+/// Returns `given`, or builds the server where none was given.
+pub(crate) fn built(given: Option<&Path>) -> Result<PathBuf> {
+    given.map_or_else(build, |path| path.canonicalize().with_context(|| format!("no executable at {}", path.display())))
+}
+
 /// Addresses that a server is started on; kept over restarts, so that clients find it again.
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses {

@@ -9,6 +9,7 @@ mod suites;
 use crate::server::{self, Addresses, Server};
 use crate::tally::Tally;
 use anyhow::{Context, Result};
+use std::path::PathBuf;
 use suites::Suite;
 
 /// Which suites to run, and how.
@@ -20,6 +21,9 @@ pub(crate) struct Args {
     /// Keeps the server's data folder and log, and prints where they are.
     #[arg(long)]
     keep: bool,
+    /// Starts this executable instead of building one.
+    #[arg(long, conflicts_with = "url")]
+    binary: Option<PathBuf>,
     /// Runs against a server that runs already (its public URL) instead of starting one; needs `--ops`.
     #[arg(long, requires = "ops")]
     url: Option<String>,
@@ -39,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<Tally> {
     if let (Some(url), Some(operators)) = (&args.url, &args.ops) {
         return run_suites(args, url, operators);
     }
-    let binary = server::build()?;
+    let binary = server::built(args.binary.as_deref())?;
     let folder = tempfile::Builder::new().prefix("roost-clients-").disable_cleanup(args.keep).tempdir().context("cannot make a folder")?;
     let addresses = Addresses::free()?;
     let log = folder.path().join("server.log");

@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// Decides the moments of the kills.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// A folder with the executables `roost` and `replay-tools`, instead of building them.
+    #[arg(long)]
+    binaries: Option<PathBuf>,
     /// Keeps the data folder, the server's log and the journal, and prints where they are.
     #[arg(long)]
     keep: bool,
@@ -54,9 +57,11 @@ struct Writer {
 /// # Errors
 /// Fails at the first round that does not hold, since later ones would build on a broken state.
 pub(crate) fn run(args: &Args) -> Result<Tally> {
-    let roost = server::build()?;
-    process::run(process::cargo().args(["build", "--release", "--package", "replay-tools"]))?;
-    let replay_tools = root::target()?.join("release").join("replay-tools");
+    let binaries = match &args.binaries {
+        Some(folder) => folder.canonicalize().with_context(|| format!("no folder {}", folder.display()))?,
+        None => build()?,
+    };
+    let (roost, replay_tools) = (binaries.join("roost"), binaries.join("replay-tools"));
     let folder = tempfile::Builder::new().prefix("roost-faults-").disable_cleanup(true).tempdir().context("cannot make a folder")?;
     let ran = rounds(args, &roost, folder.path()).and_then(|tally| verify(&replay_tools, &folder.path().join("data")).map(|()| tally));
     let path = folder.keep();
@@ -68,6 +73,13 @@ pub(crate) fn run(args: &Args) -> Result<Tally> {
     let mut tally = ran?;
     tally += Tally::one(true);
     Ok(tally)
+}
+
+/// Builds the executables and returns their folder.
+fn build() -> Result<PathBuf> {
+    server::build()?;
+    process::run(process::cargo().args(["build", "--release", "--package", "replay-tools"]))?;
+    Ok(root::target()?.join("release"))
 }
 
 fn rounds(args: &Args, roost: &Path, folder: &Path) -> Result<Tally> {

@@ -1,6 +1,7 @@
 //! What can go wrong while reading: always ours to mend. What a reader may not see is no error but an absence.
 
 use infra::readside::ReadError;
+use infra::search::SearchError;
 use infra::timelines::TimelineError;
 use infra::views::ViewError;
 use schemas::rows::codec::BadRow;
@@ -14,6 +15,9 @@ pub enum QueryError {
     /// The home timelines.
     #[error(transparent)]
     Timelines(#[from] TimelineError),
+    /// The search index.
+    #[error(transparent)]
+    Search(#[from] SearchError),
     /// A row of another build, or damaged.
     #[error(transparent)]
     Row(#[from] BadRow),

@@ -59,11 +59,12 @@ impl PageAsk {
 pub(crate) struct Collected<T> {
     ask: PageAsk,
     items: Vec<(u64, T)>,
+    cut_at: Option<u64>,
 }
 
 impl<T> Collected<T> {
     pub(crate) fn new(ask: PageAsk) -> Self {
-        Self { ask, items: Vec::with_capacity(ask.limit + 1) }
+        Self { ask, items: Vec::with_capacity(ask.limit + 1), cut_at: None }
     }
 
     /// Takes a thing with its cursor; false once no more are needed.
@@ -78,19 +79,41 @@ impl<T> Collected<T> {
         self.items.len() > self.ask.limit
     }
 
+    /// Says where a walk that looked at enough is to be taken up, if it did not end by itself.
+    pub(crate) fn cut(mut self, at: Option<u64>) -> Self {
+        self.cut_at = at;
+        self
+    }
+
     /// The page, newest first. A page read upwards is followed by the one it started from, which the client has seen or may go to.
     pub(crate) fn done(mut self) -> Page<Vec<T>> {
         let more = self.full();
         self.items.truncate(self.ask.limit);
-        if self.ask.ascending() {
+        let upwards = self.ask.ascending();
+        if upwards {
             self.items.reverse();
         }
-        let older = more || self.ask.ascending();
+        let (first, last) = (self.items.first().map(|(cursor, _)| *cursor), self.items.last().map(|(cursor, _)| *cursor));
+        let cut_at = self.cut_at.filter(|_| !more);
         let links = Links {
-            next: self.items.last().map(|(cursor, _)| *cursor).filter(|_| older),
-            prev: self.items.first().map(|(cursor, _)| *cursor),
+            next: if upwards { last } else { cut_at.or(last.filter(|_| more)) },
+            prev: if upwards { cut_at.or(first) } else { first },
         };
         Page { items: self.items.into_iter().map(|(_, item)| item).collect(), links }
+    }
+}
+
+impl<T> Page<T> {
+    /// The page with its things made into something else.
+    pub(crate) fn with<U>(self, items: impl FnOnce(T) -> U) -> Page<U> {
+        Page { items: items(self.items), links: self.links }
+    }
+}
+
+impl<T> Page<Vec<T>> {
+    /// An empty page, with no further ones.
+    pub(crate) fn empty() -> Self {
+        Self { items: Vec::new(), links: Links::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use infra::views::{Scan, Version, ViewStore};
 use schemas::rows::{KeyPart, RowKey, Table, codec, keys};
 use serde::de::DeserializeOwned;
@@ -43,6 +44,11 @@ impl Rows {
             rows.push(bytes.map(|bytes| codec::decode(&bytes)).transpose()?);
         }
         Ok(rows)
+    }
+
+    /// Rows as bytes, in the order of their keys: for keys of several tables at once.
+    pub(crate) async fn raw(&self, keys: &[RowKey]) -> Result<Vec<Option<Bytes>>, QueryError> {
+        Ok(self.views.get(Version::Live, keys).await?)
     }
 
     /// Rows of a partition key, with their sort keys, at most `limit`, in ascending order after `above`.

@@ -1,6 +1,7 @@
 //! The query service: ports, caches, settings. Each surface is a file of its own with methods on this.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use infra::cache::Stamps;
 use infra::progress::Progress;
@@ -12,6 +13,7 @@ use schemas::{AccountId, PostId, UnixMillis};
 
 use crate::caches::{CachedAccount, CachedPost, Caches, Held};
 use crate::error::QueryError;
+use crate::instance::ActivityCache;
 use crate::render::Whole;
 use crate::rows::Rows;
 use crate::settings::{Clock, Settings};
@@ -25,6 +27,9 @@ pub struct QuerySide {
     pub(crate) progress: Arc<Progress>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) clock: Clock,
+    /// When the oldest account registered; 0 while none is known.
+    pub(crate) oldest_ms: AtomicU64,
+    pub(crate) activity: ActivityCache,
 }
 
 /// A post and, for a reblog, its original (if it still exists): what the rules look at.
@@ -48,7 +53,17 @@ impl QuerySide {
     ) -> Arc<Self> {
         let (rows, settings) = (Rows::new(views), Arc::new(settings));
         let caches = Caches::new(rows.clone(), stamps, settings.clone());
-        Arc::new(Self { rows, caches, timelines, search, progress, settings, clock })
+        Arc::new(Self {
+            rows,
+            caches,
+            timelines,
+            search,
+            progress,
+            settings,
+            clock,
+            oldest_ms: AtomicU64::new(0),
+            activity: ActivityCache::default(),
+        })
     }
 
     pub(crate) fn now(&self) -> UnixMillis {

@@ -77,7 +77,7 @@ pub fn instance_v2(facts: &InstanceFacts<'_>) -> Value {
         "domain": urls.host(),
         "title": facts.title,
         "version": version(facts),
-        "source_url": "https://example.org/roost",
+        "source_url": urls.base(),
         "description": facts.description,
         "usage": { "users": { "active_month": facts.users_active } },
         "thumbnail": { "url": format!("{}/thumbnail.png", urls.base()), "blurhash": null, "versions": {} },

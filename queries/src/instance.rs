@@ -4,6 +4,7 @@ mod activity;
 
 use bytes::Bytes;
 use schemas::api::entities::{InstanceFacts, instance_v1, instance_v2, nodeinfo};
+use schemas::api::html;
 use schemas::rows::{InstanceStatsRow, Table, keys};
 use schemas::text::POST_CHARS_MAX;
 use serde_json::{Value, json as value};
@@ -101,6 +102,11 @@ impl QuerySide {
                 { "rel": "http://webfinger.net/rel/avatar", "type": "image/png", "href": urls.avatar(id, account.row.profile.avatar.as_deref()) },
             ],
         }))))
+    }
+
+    /// The description, as HTML.
+    pub fn description_html(&self) -> String {
+        html::of_note(&self.settings.description, &self.settings.urls)
     }
 
     /// The rules, as JSON.

@@ -6,9 +6,12 @@
 mod accounts;
 mod caches;
 mod dedupe;
+#[cfg(test)]
+mod entities_tests;
 mod error;
 mod feeds;
 mod home;
+pub mod http;
 mod instance;
 mod kept;
 mod markers;

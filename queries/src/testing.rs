@@ -77,7 +77,7 @@ impl World {
         let timelines = timelines(source.clone(), tells.clone());
         let search = Arc::new(MemorySearch::new());
         let index: Arc<dyn SearchIndex> = search.clone();
-        let settings = Settings::at("https://roost.example", 4);
+        let settings = Settings { version: "1.2.3".to_owned(), ..Settings::at("https://roost.example", 4) };
         let progress = Arc::new(Progress::new(1, 4));
         let side = QuerySide::new(views.clone(), stamps, timelines.clone(), index, progress, settings, tells);
         Self { views, source, timelines, search, side, clock, relations: AtomicU64::new(T0 << 16) }

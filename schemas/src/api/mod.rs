@@ -2,6 +2,7 @@
 
 pub mod entities;
 pub mod html;
+pub mod openapi;
 pub mod operations;
 
 pub use operations::{Access, OPERATIONS, Operation, Side, operation};

@@ -129,7 +129,7 @@ impl Account {
             statuses_count: stats.statuses,
             last_status_at: (stats.last_status_ms > 0).then(|| date(stats.last_status_ms)),
             hide_collections: profile.hide_collections,
-            noindex: !profile.indexable,
+            noindex: false,
             emojis: [],
             roles: [],
             fields: fields(row, |value| html::of_field(value, urls)),

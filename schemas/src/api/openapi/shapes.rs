@@ -1,0 +1,35 @@
+//! The entities' fields, in the notation of the module above. Fields marked `!` are always there.
+
+/// Name and fields of each entity.
+#[rustfmt::skip]
+pub(super) const ENTITIES: &[(&str, &str)] = &[
+    ("Account", "id:id! username:text! acct:text! display_name:text! locked:bool! bot:bool! discoverable:bool! indexable:bool! group:bool! created_at:time! note:text! url:url! uri:url! avatar:url! avatar_static:url! header:url! header_static:url! followers_count:int! following_count:int! statuses_count:int! last_status_at:date?! hide_collections:bool! noindex:bool! emojis:[any]! roles:[any]! fields:[Field]! mute_expires_at:time?"),
+    ("Field", "name:text! value:text! verified_at:time?!"),
+    ("CredentialAccount", "id:id! username:text! acct:text! display_name:text! locked:bool! bot:bool! discoverable:bool! indexable:bool! group:bool! created_at:time! note:text! url:url! uri:url! avatar:url! avatar_static:url! header:url! header_static:url! followers_count:int! following_count:int! statuses_count:int! last_status_at:date?! hide_collections:bool! noindex:bool! emojis:[any]! roles:[any]! fields:[Field]! source:Source! role:Role!"),
+    ("Source", "privacy:text! sensitive:bool! language:text?! note:text! fields:[Field]! follow_requests_count:int! hide_collections:bool! discoverable:bool! indexable:bool! attribution_domains:[text]!"),
+    ("Role", "id:text! name:text! permissions:text! color:text! highlighted:bool!"),
+    ("Status", "id:id! created_at:time! in_reply_to_id:id?! in_reply_to_account_id:id?! sensitive:bool! spoiler_text:text! visibility:text! language:text?! uri:url! url:url! replies_count:int! reblogs_count:int! favourites_count:int! edited_at:time?! content:text! application:AppRef?! account:Account! media_attachments:[any]! mentions:[Mention]! tags:[TagRef]! emojis:[any]! card:any?! poll:any?! reblog:Status?! favourited:bool reblogged:bool muted:bool bookmarked:bool pinned:bool filtered:[any] text:text"),
+    ("AppRef", "name:text! website:url?!"),
+    ("Mention", "id:id! username:text! acct:text! url:url!"),
+    ("TagRef", "name:text! url:url!"),
+    ("StatusEdit", "content:text! spoiler_text:text! sensitive:bool! created_at:time! account:Account! media_attachments:[any]! emojis:[any]!"),
+    ("StatusSource", "id:id! text:text! spoiler_text:text!"),
+    ("Context", "ancestors:[Status]! descendants:[Status]!"),
+    ("Relationship", "id:id! following:bool! showing_reblogs:bool! notifying:bool! languages:[text]?! followed_by:bool! blocking:bool! blocked_by:bool! muting:bool! muting_notifications:bool! muting_expires_at:time?! requested:bool! requested_by:bool! domain_blocking:bool! endorsed:bool! note:text!"),
+    ("FamiliarFollowers", "id:id! accounts:[Account]!"),
+    ("Tag", "id:text! name:text! url:url! history:[TagHistory]! following:bool featuring:bool"),
+    ("TagHistory", "day:text! accounts:text! uses:text!"),
+    ("Search", "accounts:[Account]! statuses:[Status]! hashtags:[Tag]!"),
+    ("Application", "id:id! name:text! website:url?! scopes:[text]! redirect_uri:text! redirect_uris:[text]! vapid_key:text! client_id:text client_secret:text"),
+    ("Token", "access_token:text! token_type:text! scope:text! created_at:int!"),
+    ("Userinfo", "iss:url! sub:url! name:text! preferred_username:text! profile:url! picture:url!"),
+    ("Marker", "last_read_id:id! version:int! updated_at:time!"),
+    ("Markers", "home:Marker notifications:Marker"),
+    ("Rule", "id:text! text:text! hint:text!"),
+    ("Week", "week:text! statuses:text! logins:text! registrations:text!"),
+    ("Words", "updated_at:time! content:text!"),
+    ("InstanceV1", "uri:text! title:text! short_description:text! description:text! email:text! version:text! urls:any! stats:any! thumbnail:url languages:[text]! registrations:bool! approval_required:bool! invites_enabled:bool! configuration:any! contact_account:Account?! rules:[Rule]!"),
+    ("Instance", "domain:text! title:text! version:text! source_url:url! description:text! usage:any! thumbnail:any! icon:[any]! languages:[text]! configuration:any! registrations:any! api_versions:any! contact:any! rules:[Rule]!"),
+    ("Reached", "reached:bool!"),
+    ("Error", "error:text! error_description:text details:any"),
+];

@@ -2,7 +2,9 @@
 //!
 //! **Deciding does no I/O**: `domain` and `state` know no clock, no store and no runtime; `handle` brings them together.
 
+pub mod accounts;
 pub mod domain;
 pub mod handle;
+pub mod http;
 pub mod registration;
 pub mod state;

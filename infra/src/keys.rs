@@ -3,19 +3,25 @@
 //! Derivation is HKDF-Expand for one block (RFC 5869): HMAC-SHA-256 under the secret, which is 32 random bytes and so needs no extraction.
 //! Labels are persisted in what was made under them: never change one. Why data is sealed: docs/decisions/0005-identity-in-the-log.md.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use chacha20poly1305::aead::{Aead, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use rand::Rng;
-use schemas::AccountId;
+use schemas::handles::MAIL_CLAIM;
+use schemas::{AccountId, AppId};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 /// Bytes of every key and hash.
 pub const KEY_BYTES: usize = 32;
 
 const SEAL_VERSION: u8 = 1;
 const NONCE_BYTES: usize = 24;
+const CLIENT_TAG_BYTES: usize = 16;
+const CLIENT_ID_CHARS_MAX: usize = 64;
 
 /// What is sealed; part of what the seal authenticates, so that one kind cannot pass for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +53,7 @@ pub struct InstanceKeys {
     secret: [u8; KEY_BYTES],
     position: [u8; KEY_BYTES],
     mail: [u8; KEY_BYTES],
-    form: [u8; KEY_BYTES],
+    client: [u8; KEY_BYTES],
 }
 
 impl std::fmt::Debug for InstanceKeys {
@@ -60,7 +66,7 @@ impl InstanceKeys {
     /// Derives the keys.
     pub fn new(secret: [u8; KEY_BYTES]) -> Self {
         let key = |label: &[u8]| mac(&secret, &[label, &[1]]);
-        Self { secret, position: key(b"roost position v1"), mail: key(b"roost mail v1"), form: key(b"roost form v1") }
+        Self { secret, position: key(b"roost position v1"), mail: key(b"roost mail v1"), client: key(b"roost client v1") }
     }
 
     /// The key of position tokens.
@@ -70,12 +76,23 @@ impl InstanceKeys {
 
     /// Names an e-mail address (any case) without saying it: the key under which it is claimed, `mail:` and 64 hexadecimal digits.
     pub fn mail_claim(&self, email: &str) -> String {
-        format!("mail:{}", hex::encode(mac(&self.mail, &[email.trim().to_lowercase().as_bytes()])))
+        format!("{MAIL_CLAIM}{}", hex::encode(mac(&self.mail, &[email.trim().to_lowercase().as_bytes()])))
     }
 
-    /// Authenticates what a page of ours carries through a browser.
-    pub fn form_mac(&self, content: &[u8]) -> [u8; KEY_BYTES] {
-        mac(&self.form, &[content])
+    /// The client id of an application, as it goes out: base64url of its id and the first 16 bytes of its MAC, so that none can be
+    /// guessed from another.
+    pub fn client_id(&self, app: AppId) -> String {
+        let id = app.0.to_be_bytes();
+        let tag = mac(&self.client, &[&id]);
+        URL_SAFE_NO_PAD.encode(id.iter().chain(tag.iter().take(CLIENT_TAG_BYTES)).copied().collect::<Vec<_>>())
+    }
+
+    /// The application of a client id, if the id is one of ours.
+    pub fn app_of(&self, client_id: &str) -> Option<AppId> {
+        let bytes = (client_id.len() <= CLIENT_ID_CHARS_MAX).then(|| URL_SAFE_NO_PAD.decode(client_id).ok()).flatten()?;
+        let (id, _) = bytes.split_first_chunk::<8>()?;
+        let app = AppId(u64::from_be_bytes(*id));
+        bool::from(self.client_id(app).as_bytes().ct_eq(client_id.as_bytes())).then_some(app)
     }
 
     /// Seals data of an account under the account's own key: version (1 byte), nonce (24), XChaCha20-Poly1305.
@@ -135,6 +152,16 @@ mod tests {
         insta::assert_snapshot!("seal_v1", hex::encode(&sealed));
         insta::assert_snapshot!("mail_claim_v1", keys.mail_claim(" Ana@Roost.example"));
         assert_eq!(keys.open(ANA, Sealed::Email, &sealed), Ok("ana@roost.example".to_owned()));
+    }
+
+    #[test]
+    fn client_ids_come_back_and_cannot_be_made_up() {
+        let keys = InstanceKeys::new([7; 32]);
+        insta::assert_snapshot!("client_id_v1", keys.client_id(AppId(9)));
+        assert_eq!(keys.app_of(&keys.client_id(AppId(9))), Some(AppId(9)));
+        for text in ["", "nobody", "9", &"A".repeat(32), &InstanceKeys::new([8; 32]).client_id(AppId(9))] {
+            assert_eq!(keys.app_of(text), None, "{text}");
+        }
     }
 
     proptest! {

@@ -40,6 +40,15 @@ pub fn check(handle: &str) -> Result<(), BadHandle> {
     Ok(())
 }
 
+/// What keys that stand for e-mail addresses begin with: they are claimed like handles, but nobody goes by one.
+pub const MAIL_CLAIM: &str = "mail:";
+
+/// Whether a key stands for an e-mail address: [`MAIL_CLAIM`] and 64 hexadecimal digits, a keyed hash of the address.
+pub fn is_mail_claim(key: &str) -> bool {
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    key.strip_prefix(MAIL_CLAIM).is_some_and(|hash| hash.len() == 64 && hash.bytes().all(is_hex))
+}
+
 /// The form by which handles are unique: lower case. Persisted in keys and in the choice of the partition.
 pub fn normalise(handle: &str) -> String {
     handle.to_ascii_lowercase()
@@ -48,6 +57,13 @@ pub fn normalise(handle: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_of_addresses_are_no_handles() {
+        let key = format!("{MAIL_CLAIM}{}", "0a".repeat(32));
+        assert!(is_mail_claim(&key) && check(&key).is_err() && normalise(&key) == key);
+        assert!(!is_mail_claim("mail:0a") && !is_mail_claim(&key.to_uppercase()) && !is_mail_claim("ana"));
+    }
 
     #[test]
     fn handles_are_checked() {

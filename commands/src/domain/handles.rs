@@ -12,14 +12,16 @@
 use schemas::UnixMillis;
 use schemas::commands::{ClaimHandle, ConfirmHandle, HANDLE_HOLD_MS, HoldHandle, LapseHandle, Rejection, ReleaseHandle};
 use schemas::events::{Event, HandleClaimed, HandleConfirmed, HandleHeld, HandleLapsed, HandleReleased};
-use schemas::handles::{check, normalise};
+use schemas::handles::{check, is_mail_claim, normalise};
 
 use super::limits::{CLAIM_LIFE_MS, invalid};
 use super::{Ctx, Decided, one, unchanged};
 use crate::state::{ClaimPhase, HandleState, State, StateKey, StateValue};
 
 pub(super) fn claim(c: ClaimHandle, state: &State, ctx: &mut Ctx<'_>) -> Decided {
-    check(&c.handle).map_err(|problem| invalid("username", &problem.to_string()))?;
+    if !is_mail_claim(&c.handle) {
+        check(&c.handle).map_err(|problem| invalid("username", &problem.to_string()))?;
+    }
     if normalise(&c.handle) != c.handle {
         return Err(invalid("username", "is not in its normalised form"));
     }

@@ -208,7 +208,7 @@ async fn browsers_get_cors_and_every_answer_an_id() {
 async fn panics_and_errors_of_ours_say_nothing_of_the_inside() {
     let edge = edge(unlimited());
     let routes = Routes::<()>::new(edge.clone())
-        .on("instance.v1", || async { None::<&str>.expect("a secret").to_owned() })
+        .on("instance.v1", || async { String::from_utf8(vec![0xff]).expect("a secret") })
         .on("instance.v2", || async { Err::<String, _>(ApiError::Internal("a secret".to_owned())) });
     let router = finish(routes.into_router(()), edge);
     for path in ["/api/v1/instance", "/api/v2/instance"] {

@@ -1,0 +1,72 @@
+//! One's own posts: publish, edit, delete.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use infra::http::{ApiError, Caller, Params, PathId};
+use infra::readside::SeenPost;
+use schemas::PostId;
+use schemas::commands::{Command, DeletePost, EditPost, PublishPost, Unreblog};
+use schemas::events::{ReplyTo, Visibility};
+
+use super::Writes;
+use super::content::{self, Defaults};
+
+type Shared = State<Arc<Writes>>;
+type Answer = Result<Response, ApiError>;
+
+/// `statuses.create`
+pub(super) async fn create(State(writes): Shared, caller: Caller, params: Params) -> Answer {
+    let account = caller.user()?;
+    let profile = writes.account(account).await?.profile;
+    let visibility = match params.filled("visibility") {
+        Some(name) => Visibility::named(name).ok_or_else(|| ApiError::invalid_param("visibility", "is not included in the list"))?,
+        None => profile.default_visibility,
+    };
+    let defaults = Defaults { sensitive: profile.default_sensitive, language: profile.default_language };
+    let content = content::read(&writes, &caller, &params, defaults).await?;
+    let in_reply_to = match params.id::<PostId>("in_reply_to_id")? {
+        Some(parent) => Some(replied_to(&writes.seen(account, parent).await?)),
+        None => None,
+    };
+    let command = PublishPost { account, content, visibility, in_reply_to, app: caller.app };
+    let receipt = writes.send(&caller, "publish", Command::PublishPost(command)).await?;
+    writes.show_post(account, &receipt, PostId(receipt.id)).await
+}
+
+/// A reply to a reblog answers the original.
+fn replied_to(seen: &SeenPost) -> ReplyTo {
+    ReplyTo { post: seen.original, account: seen.author }
+}
+
+/// `statuses.edit`
+pub(super) async fn edit(State(writes): Shared, caller: Caller, PathId(post): PathId<PostId>, params: Params) -> Answer {
+    let account = caller.user()?;
+    let seen = writes.seen(account, post).await?;
+    if seen.row.author != account || seen.row.reblog_of.is_some() {
+        return Err(ApiError::NotFound);
+    }
+    let former = seen.row.content;
+    let defaults = Defaults { sensitive: former.sensitive, language: former.language };
+    let content = content::read(&writes, &caller, &params, defaults).await?;
+    let receipt = writes.send(&caller, &format!("edit/{post}"), Command::EditPost(EditPost { account, post, content })).await?;
+    writes.show_post(account, &receipt, post).await
+}
+
+/// `statuses.delete`: answers with the post as it was, and its text, so that clients can offer to write it anew.
+pub(super) async fn delete(State(writes): Shared, caller: Caller, PathId(post): PathId<PostId>) -> Answer {
+    let account = caller.user()?;
+    let seen = writes.seen(account, post).await?;
+    if seen.row.author != account {
+        return Err(ApiError::NotFound);
+    }
+    let body = writes.reads.status_json(account, post, true).await?.ok_or(ApiError::NotFound)?;
+    let command = match seen.row.reblog_of {
+        Some(original) => Command::Unreblog(Unreblog { account, post: original.post }),
+        None => Command::DeletePost(DeletePost { account, post }),
+    };
+    let receipt = writes.send(&caller, &format!("delete/{post}"), command).await?;
+    writes.settle(&receipt.positions).await;
+    Ok(writes.done(&receipt.positions, Some(body), post.0))
+}

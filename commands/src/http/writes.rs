@@ -1,0 +1,100 @@
+//! What the resources share: the ports, the way of a command, and the way of its answer.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use infra::blobs::Blobs;
+use infra::bus::CommandBus;
+use infra::http::{ApiError, Caller, Edge, reply};
+use infra::readside::{ReadSide, SeenPost};
+use schemas::commands::{Command, Envelope, Receipt};
+use schemas::log::{CommandId, PositionToken};
+use schemas::rows::AccountRow;
+use schemas::{AccountId, PostId};
+
+use crate::accounts::{Accounts, random_id};
+
+const ROOST_POSITION: HeaderName = HeaderName::from_static("roost-position");
+const ROOST_STALE: HeaderName = HeaderName::from_static("roost-stale");
+
+/// The state of the command service's resources.
+pub struct Writes {
+    /// The way to the write loop.
+    pub bus: Arc<dyn CommandBus>,
+    /// The way to the views.
+    pub reads: Arc<dyn ReadSide>,
+    /// Where pictures go.
+    pub blobs: Arc<dyn Blobs>,
+    /// The edge.
+    pub edge: Arc<Edge>,
+    /// Opens accounts and knows who signs in.
+    pub accounts: Arc<Accounts>,
+}
+
+impl Writes {
+    /// Sends a command in the caller's name. `scope` tells one command of a request from another: with it, the caller's
+    /// `Idempotency-Key` names the command.
+    pub(super) async fn send(&self, caller: &Caller, scope: &str, command: Command) -> Result<Receipt, ApiError> {
+        let actor = caller.account.unwrap_or_default();
+        let key = caller.idempotency_key.as_deref().filter(|_| caller.account.is_some());
+        let envelope = Envelope {
+            id: key.map_or_else(random_id, |key| CommandId::from_key(actor, scope, key)),
+            maybe_repeated: key.is_some(),
+            actor,
+            causation: CommandId::default(),
+            trace: caller.trace,
+            command,
+        };
+        Ok(self.bus.execute(envelope).await?)
+    }
+
+    /// Waits, within patience, until the views have passed the positions.
+    pub(super) async fn settle(&self, positions: &PositionToken) -> bool {
+        self.reads.wait(&positions.0, self.edge.settings.patience).await
+    }
+
+    /// Answers a write that took effect. Where the views could not show it in time, the answer says so, and gives the id alone.
+    pub(super) fn done(&self, positions: &PositionToken, shown: Option<Bytes>, id: u64) -> Response {
+        let stale = shown.is_none();
+        let body = shown.unwrap_or_else(|| format!(r#"{{"id":"{id}"}}"#).into());
+        let mut response = reply::ok(body);
+        if stale {
+            response.headers_mut().insert(ROOST_STALE, HeaderValue::from_static("true"));
+        }
+        self.position(positions, response)
+    }
+
+    /// Adds the position that a write ended at.
+    pub(super) fn position(&self, positions: &PositionToken, mut response: Response) -> Response {
+        if let Ok(value) = HeaderValue::from_str(&positions.encode(self.edge.keys.position())) {
+            response.headers_mut().insert(ROOST_POSITION, value);
+        }
+        response
+    }
+
+    /// Answers with a post as the caller sees it now.
+    pub(super) async fn show_post(&self, reader: AccountId, receipt: &Receipt, post: PostId) -> Result<Response, ApiError> {
+        self.settle(&receipt.positions).await;
+        let shown = self.reads.status_json(reader, post, false).await?;
+        Ok(self.done(&receipt.positions, shown, post.0))
+    }
+
+    /// Answers with the relationship to another account as it is now.
+    pub(super) async fn show_relationship(&self, reader: AccountId, receipt: &Receipt, other: AccountId) -> Result<Response, ApiError> {
+        self.settle(&receipt.positions).await;
+        let shown = self.reads.relationship_json(reader, other).await?;
+        Ok(self.done(&receipt.positions, shown, other.0))
+    }
+
+    /// A post that the caller sees; 404 otherwise.
+    pub(super) async fn seen(&self, reader: AccountId, post: PostId) -> Result<SeenPost, ApiError> {
+        self.reads.visible_post(Some(reader), post).await?.ok_or(ApiError::NotFound)
+    }
+
+    /// An account; 404 if there is none.
+    pub(super) async fn account(&self, account: AccountId) -> Result<AccountRow, ApiError> {
+        self.reads.account(account).await?.ok_or(ApiError::NotFound)
+    }
+}

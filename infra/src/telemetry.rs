@@ -1,8 +1,10 @@
 //! Logs and metrics: JSON or pretty lines on standard output, and Prometheus text for the operators' port.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+pub use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
@@ -41,11 +43,11 @@ pub enum LogTarget {
 /// Starts logging as configured.
 pub fn start_logs(config: &Config, target: LogTarget) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&config.log_level).map_err(|error| TelemetryError::Filter(error.to_string()))?;
-    let writer = match target {
-        LogTarget::Output => BoxMakeWriter::new(std::io::stdout),
-        LogTarget::Error => BoxMakeWriter::new(std::io::stderr),
+    let (writer, is_terminal) = match target {
+        LogTarget::Output => (BoxMakeWriter::new(std::io::stdout), std::io::stdout().is_terminal()),
+        LogTarget::Error => (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(is_terminal);
     let installed = match config.log_format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
         LogFormat::Pretty => builder.with_target(false).try_init(),

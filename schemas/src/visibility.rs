@@ -32,8 +32,8 @@ impl From<&StatusRow> for PostFacts {
         Self {
             author: row.author,
             visibility: row.visibility,
-            reblog_of: row.reblog_of.clone(),
-            in_reply_to: row.in_reply_to.clone(),
+            reblog_of: row.reblog_of,
+            in_reply_to: row.in_reply_to,
             mentions: row.content.mentions.iter().map(|mention| mention.account).collect(),
             language: row.content.language.clone(),
         }

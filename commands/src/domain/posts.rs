@@ -90,7 +90,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             let post = PostState {
                 author: e.account,
                 visibility: e.visibility,
-                in_reply_to: e.in_reply_to.clone(),
+                in_reply_to: e.in_reply_to,
                 mentions: e.mentions.clone(),
                 tags: e.tags.clone(),
             };

@@ -73,7 +73,7 @@ fn publish(rows: &mut Rows, context: &Context, e: &PostPublished) {
         visibility: e.visibility,
         reblog_of: None,
         content,
-        in_reply_to: e.in_reply_to.clone(),
+        in_reply_to: e.in_reply_to,
         app: e.app,
         created_ms: context.time_ms,
         edited_ms: 0,

@@ -7,11 +7,16 @@ mod picture;
 mod story;
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use commands::handle::system_clock;
+use indicatif::ProgressBar;
 use infra::blobs::{BlobKey, Blobs, ContentType};
 use infra::bus::CommandBus;
+use infra::config::Config;
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -21,6 +26,9 @@ use schemas::ids::UnixMillis;
 use schemas::log::{CommandId, TraceContext};
 use schemas::{AccountId, AppId, PostId};
 use story::{PEOPLE, Person, THREADS};
+
+use crate::accounts;
+use crate::node::Node;
 
 /// How long before now the story begins.
 const BEGINS_BEFORE_MS: UnixMillis = 6 * 24 * 3_600_000;
@@ -58,6 +66,56 @@ pub struct Told {
     pub reblogs: usize,
     /// Favourites.
     pub favourites: usize,
+}
+
+/// Opens the people's accounts in a data folder and tells the story; prints what was told and each person's token.
+pub async fn run(config: Config, seed: u64) -> anyhow::Result<()> {
+    let folder = config.data.to_string();
+    let clock = Arc::new(StoryClock::before(system_clock()()));
+    let told_by = clock.clone();
+    let node = Node::start(config, "http://localhost", Arc::new(move || told_by.now_ms())).await?;
+    let commands = node.commands.as_ref().context("the role `commands` is switched off in the configuration")?;
+    let mut cast = HashMap::new();
+    let mut people = Vec::new();
+    for handle in handles() {
+        if accounts::named(&commands.accounts, handle).await?.is_some() {
+            node.shutdown().await?;
+            bail!("{folder} has an account named {handle} already: give the demo a folder of its own (--data DIR)");
+        }
+        clock.pass(90_000);
+        let wanted = accounts::Wanted { username: handle.to_owned(), password: None };
+        let (created, opened) = accounts::open(&commands.accounts, wanted).await?;
+        cast.insert(handle, opened.id);
+        people.push(created);
+    }
+    let bar = ProgressBar::new(0);
+    let teller = Teller::new(&*commands.side, &clock, seed, cast);
+    let told = teller.tell(&*node.stores.blobs, |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    let told = told.await?;
+    bar.finish_and_clear();
+    node.settle().await;
+    node.shutdown().await?;
+    print(&folder, told, &people)
+}
+
+fn print(folder: &str, told: Told, people: &[accounts::Created]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for person in people {
+        serde_json::to_writer(&mut out, person)?;
+        writeln!(out)?;
+    }
+    let Told { accounts, posts, follows, reblogs, favourites } = told;
+    eprint_line(&format!("{folder}: {accounts} accounts, {posts} posts, {follows} follows, {reblogs} reblogs, {favourites} favourites"));
+    eprint_line(&format!("next: roost serve --data {folder}"));
+    Ok(())
+}
+
+/// Tells a person something; standard output is for the accounts.
+fn eprint_line(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The people's handles, the best known first.

@@ -17,9 +17,9 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use commands::http::Writes;
 
 pub(crate) use avatar::{encode, hsl};
-pub use sign_up::{SignUp, Wanted};
 pub use upstream::Api;
 
 const CSS: &str = include_str!("../../assets/face.css");
@@ -29,8 +29,8 @@ const CSS: &str = include_str!("../../assets/face.css");
 pub struct Face {
     /// The public API of this process.
     pub api: Api,
-    /// Makes accounts, if sign-up is open.
-    pub sign_up: Option<Arc<dyn SignUp>>,
+    /// The write resources, if this server opens accounts.
+    pub sign_up: Option<Arc<Writes>>,
 }
 
 /// The routes of the pages.
@@ -40,7 +40,7 @@ pub fn routes(face: Face) -> Router {
         .route("/reference", get(reference::show))
         .route("/auth/sign_up", get(sign_up::form).post(sign_up::submit))
         .route("/avatars/{file}", get(picture))
-        .route("/headers/missing.png", get(blank_header))
+        .route("/headers/original/missing.png", get(blank_header))
         .route("/assets/face.css", get(stylesheet))
         .with_state(face)
 }

@@ -1,39 +1,22 @@
 //! Sign-up in the browser: a form that works without JavaScript, and the same rules as `POST /api/v1/accounts`.
 
-use std::net::{IpAddr, SocketAddr};
-
-use async_trait::async_trait;
-use axum::Form;
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
+use commands::http::open_account;
+use infra::http::{ApiError, Params, RequestInfo};
 use maud::{Markup, html};
-use serde::Deserialize;
+use schemas::AppId;
+use serde_json::Value;
 
 use super::{Face, page};
 
-/// What somebody typed.
-#[derive(Debug, Clone, Deserialize, Default)]
-pub struct Wanted {
-    /// The handle.
-    #[serde(default)]
-    pub username: String,
-    /// The e-mail address.
-    #[serde(default)]
-    pub email: String,
-    /// The password.
-    #[serde(default)]
-    pub password: String,
-    /// The box that says yes to the rules.
-    #[serde(default)]
-    pub agreement: Option<String>,
-}
-
-/// Makes an account, or says in words for a person why not.
-#[async_trait]
-pub trait SignUp: Send + Sync {
-    /// Opens the account for somebody who connects from `address`.
-    async fn open(&self, wanted: Wanted, headers: HeaderMap, address: IpAddr) -> Result<(), Vec<String>>;
+/// What somebody typed and is shown again; never the password.
+#[derive(Debug, Clone, Default)]
+struct Typed {
+    username: String,
+    email: String,
 }
 
 /// Shows the empty form.
@@ -41,21 +24,32 @@ pub(super) async fn form(State(face): State<Face>) -> Response {
     if face.sign_up.is_none() {
         return closed();
     }
-    page::reply(StatusCode::OK, "Roost", "Sign up", &filled(&Wanted::default(), &[]))
+    page::reply(StatusCode::OK, "Roost", "Sign up", &filled(&Typed::default(), &[]))
 }
 
 /// Takes the form.
-pub(super) async fn submit(
-    State(face): State<Face>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    Form(wanted): Form<Wanted>,
-) -> Response {
-    let Some(sign_up) = &face.sign_up else { return closed() };
-    let shown = Wanted { password: String::new(), ..wanted.clone() };
-    match sign_up.open(wanted, headers, peer.ip()).await {
-        Ok(()) => page::reply(StatusCode::OK, "Roost", "Welcome", &welcome(&shown.username)),
-        Err(problems) => page::reply(StatusCode::UNPROCESSABLE_ENTITY, "Roost", "Sign up", &filled(&shown, &problems)),
+pub(super) async fn submit(State(face): State<Face>, Extension(info): Extension<RequestInfo>, params: Params) -> Response {
+    let Some(writes) = &face.sign_up else { return closed() };
+    let text = |name: &str| params.str(name).unwrap_or_default().to_owned();
+    let typed = Typed { username: text("username"), email: text("email") };
+    // The first token goes to nobody: a client asks for its own.
+    match open_account(writes, &params, info.ip, AppId(0), Vec::new(), info.trace).await {
+        Ok(_) => page::reply(StatusCode::OK, "Roost", "Welcome", &welcome(&typed.username)),
+        Err(error) => page::reply(error.status(), "Roost", "Sign up", &filled(&typed, &problems(&error))),
+    }
+}
+
+/// What is wrong, in words for a person.
+fn problems(error: &ApiError) -> Vec<String> {
+    match error {
+        ApiError::Invalid { details: Some(Value::Object(fields)), .. } => {
+            let told = fields.iter().flat_map(|(field, list)| list.as_array().into_iter().flatten().map(move |problem| (field, problem)));
+            told.map(|(field, problem)| format!("{field} {}", problem.get("description").and_then(Value::as_str).unwrap_or("is invalid")))
+                .collect()
+        }
+        ApiError::Invalid { error, .. } => vec![error.clone()],
+        ApiError::TooMany(seconds) => vec![format!("too many sign-ups from your address: try again in {} minutes", seconds.div_ceil(60))],
+        _ => vec!["the server cannot do this right now: try again in a moment".to_owned()],
     }
 }
 
@@ -72,7 +66,7 @@ fn welcome(username: &str) -> Markup {
     }
 }
 
-fn filled(wanted: &Wanted, problems: &[String]) -> Markup {
+fn filled(typed: &Typed, problems: &[String]) -> Markup {
     html! {
         h1 { "Create an account" }
         @if !problems.is_empty() {
@@ -80,11 +74,11 @@ fn filled(wanted: &Wanted, problems: &[String]) -> Markup {
         }
         form method="post" action="/auth/sign_up" {
             label for="username" { "Name" }
-            input type="text" id="username" name="username" value=(wanted.username) required autocomplete="username" maxlength="30"
+            input type="text" id="username" name="username" value=(typed.username) required autocomplete="username" maxlength="30"
                 pattern="[A-Za-z0-9_]+" aria-describedby="username-help";
             p.soft id="username-help" { "Letters, digits and underscores. This is how others mention you." }
             label for="email" { "E-mail address" }
-            input type="email" id="email" name="email" value=(wanted.email) required autocomplete="email";
+            input type="email" id="email" name="email" value=(typed.email) required autocomplete="email";
             label for="password" { "Password" }
             input type="password" id="password" name="password" required minlength="8" autocomplete="new-password" aria-describedby="password-help";
             p.soft id="password-help" { "At least 8 characters." }

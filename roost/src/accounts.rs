@@ -1,0 +1,131 @@
+//! `roost accounts create`: accounts with tokens, offline on a data folder or through a running server.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use commands::accounts::{Accounts, Created as Opened, NewAccount, OPERATOR_SCOPES};
+use commands::handle::system_clock;
+use indicatif::{ProgressBar, ProgressStyle};
+use schemas::AccountId;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::CreateArgs;
+use crate::node::Node;
+
+/// How long an answer of the operators' port may take.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// Accounts of one call at the most: a slip of the hand should not fill a disk.
+pub const COUNT_MAX: u32 = 1_000_000;
+
+/// What is printed of an account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Created {
+    /// The handle.
+    pub username: String,
+    /// The id, decimal.
+    pub id: String,
+    /// Its token, of scope `read write follow push`.
+    pub token: String,
+}
+
+/// What the operators' port is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The handle.
+    pub username: String,
+    /// A password to sign in by, with the handle.
+    pub password: Option<String>,
+}
+
+/// Opens an account as an operator does.
+pub async fn open(accounts: &Accounts, wanted: Wanted) -> anyhow::Result<(Created, Opened)> {
+    let new = NewAccount {
+        username: wanted.username.clone(),
+        password: wanted.password,
+        confirmed: true,
+        scopes: OPERATOR_SCOPES.map(str::to_owned).to_vec(),
+        ..NewAccount::default()
+    };
+    let opened = accounts.create(new).await.with_context(|| wanted.username.clone())?;
+    Ok((Created { username: wanted.username, id: opened.id.to_string(), token: opened.token.clone() }, opened))
+}
+
+/// Runs the command.
+pub fn create(args: &CreateArgs) -> anyhow::Result<()> {
+    let names = names(args)?;
+    let progress = bar(names.len(), args.count.is_some());
+    match &args.ops {
+        Some(url) => through(url, args, names, &progress)?,
+        None => crate::runtime()?.block_on(offline(args, names, &progress))?,
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+fn names(args: &CreateArgs) -> anyhow::Result<Vec<String>> {
+    match args.count {
+        None => Ok(args.names.clone()),
+        Some(count) if count > COUNT_MAX => bail!("--count takes at most {COUNT_MAX}"),
+        Some(count) => Ok((1..=count).map(|number| format!("{}{number}", args.prefix)).collect()),
+    }
+}
+
+fn print(created: &Created) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, created)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+async fn offline(args: &CreateArgs, names: Vec<String>, progress: &ProgressBar) -> anyhow::Result<()> {
+    let config = args.config.load(&[])?;
+    let folder = config.data.to_string();
+    let node = Node::start(config, "http://localhost", system_clock())
+        .await
+        .with_context(|| format!("cannot open {folder}; where a server holds it, use its operators' port: --ops http://127.0.0.1:8081"))?;
+    let commands = node.commands.as_ref().context("the role `commands` is switched off in the configuration")?;
+    let mut result = Ok(());
+    for username in names {
+        let opened = open(&commands.accounts, Wanted { username, password: args.password.clone() }).await;
+        progress.inc(1);
+        result = opened.and_then(|(created, _)| print(&created));
+        if result.is_err() {
+            break;
+        }
+    }
+    node.shutdown().await?;
+    result
+}
+
+fn through(url: &str, args: &CreateArgs, names: Vec<String>, progress: &ProgressBar) -> anyhow::Result<()> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER_TIME_MAX)).build().into();
+    let url = format!("{}/ops/accounts", url.trim_end_matches('/'));
+    for username in names {
+        let wanted = Wanted { username, password: args.password.clone() };
+        let mut response =
+            agent.post(&url).send_json(&wanted).with_context(|| format!("{url}: is this the operators' port of a running server?"))?;
+        let status = response.status();
+        let body: serde_json::Value = response.body_mut().read_json().with_context(|| format!("{url} answered {status}, and no JSON"))?;
+        if !status.is_success() {
+            bail!("{}: {}", wanted.username, body.get("error").and_then(serde_json::Value::as_str).unwrap_or("refused"));
+        }
+        print(&serde_json::from_value(body)?)?;
+        progress.inc(1);
+    }
+    Ok(())
+}
+
+fn bar(length: usize, shown: bool) -> ProgressBar {
+    if !shown {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} accounts, {per_sec}, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length as u64).with_style(style)
+}
+
+/// An account that exists, by its handle.
+pub async fn named(accounts: &Accounts, handle: &str) -> anyhow::Result<Option<AccountId>> {
+    Ok(accounts.named(handle).await?)
+}

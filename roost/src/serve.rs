@@ -1,0 +1,84 @@
+//! `roost serve`: the node behind its two ports, from start to a clean end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use commands::handle::system_clock;
+use infra::config::{Config, SignUps};
+use infra::http::ServeOptions;
+use infra::telemetry::PrometheusHandle;
+use tokio::net::TcpListener;
+
+use crate::face::{self, Api, Face};
+use crate::media;
+use crate::node::Node;
+use crate::ops::{self, Ops};
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// For clients.
+    pub public: SocketAddr,
+    /// For operators.
+    pub ops: SocketAddr,
+}
+
+/// Serves until `stop` resolves; `announce` hears where, once everything answers.
+pub async fn run(
+    config: Config,
+    metrics: Option<PrometheusHandle>,
+    stop: impl Future<Output = ()> + Send,
+    announce: impl FnOnce(Addresses),
+) -> anyhow::Result<()> {
+    let public = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {} (listen)", config.listen))?;
+    let operators =
+        TcpListener::bind(config.ops_listen).await.with_context(|| format!("cannot listen on {} (ops_listen)", config.ops_listen))?;
+    let addresses = Addresses { public: public.local_addr()?, ops: operators.local_addr()? };
+    let node = Arc::new(start(config, &addresses).await?);
+    let router = public_routes(&node);
+    let ops = ops::routes(Ops { node: node.clone(), metrics });
+    let (ending, ended) = tokio::sync::watch::channel(false);
+    let wait = |mut ended: tokio::sync::watch::Receiver<bool>| async move {
+        let _ = ended.wait_for(|over| *over).await;
+    };
+    let serving = tokio::spawn(infra::http::serve(public, router, ServeOptions::default(), wait(ended.clone())));
+    let operating = tokio::spawn(infra::http::serve(operators, ops, ServeOptions::default(), wait(ended)));
+    announce(addresses);
+    let failure = tokio::select! {
+        () = stop => None,
+        failure = node.failed() => Some(failure),
+    };
+    tracing::info!("stopping: no new requests, open ones end, checkpoints are written");
+    ending.send_replace(true);
+    let _ = tokio::join!(serving, operating);
+    node.shutdown().await?;
+    match failure {
+        None => Ok(()),
+        Some(failure) => Err(anyhow::anyhow!(failure).context("a projection failed: the views stand still, so the process ends")),
+    }
+}
+
+async fn start(config: Config, addresses: &Addresses) -> anyhow::Result<Node> {
+    let public_url = public_url(&config, addresses);
+    Node::start(config, &public_url, system_clock()).await
+}
+
+/// The URL under which clients reach a server: the configured one, its own address, or this machine for a wildcard.
+fn public_url(config: &Config, addresses: &Addresses) -> String {
+    if !config.public_url.is_empty() {
+        return config.public_url.trim_end_matches('/').to_owned();
+    }
+    let (ip, port) = (addresses.public.ip(), addresses.public.port());
+    if ip.is_unspecified() { format!("http://localhost:{port}") } else { format!("http://{}", SocketAddr::new(ip, port)) }
+}
+
+/// Everything that clients reach: the API of the node's roles, the pages, and pictures.
+fn public_routes(node: &Node) -> Router {
+    let api = infra::http::finish(node.api(), node.edge.clone());
+    let open = node.config.sign_ups == SignUps::Open;
+    let sign_up = node.commands.as_ref().filter(|_| open).map(|role| role.writes.clone());
+    let pages = face::routes(Face { api: Api(api), sign_up });
+    infra::http::finish(node.api().merge(pages).merge(media::routes(node.stores.blobs.clone())), node.edge.clone())
+}

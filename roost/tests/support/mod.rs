@@ -1,0 +1,147 @@
+//! A whole Roost in this process, on memory stores and free ports, and a client that sees status, headers and bytes.
+
+#![allow(
+    dead_code,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "each test file uses its own part, and a missing field is a failed test"
+)]
+
+use std::time::Duration;
+
+use infra::config::{Config, Layered};
+use serde_json::Value;
+use ureq::http::{Response, StatusCode};
+
+/// A running server; stops when dropped.
+pub struct Server {
+    url: String,
+    ops: String,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    agent: ureq::Agent,
+}
+
+/// An account with its token.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub id: String,
+    pub username: String,
+    pub token: String,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub body: String,
+    pub link: Option<String>,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+impl Server {
+    /// Starts on memory stores, with the given keys set.
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        let mut layered = Layered::default();
+        let memory = ["log", "views", "search", "blobs"].map(|key| (key, "memory"));
+        let common = [("listen", "127.0.0.1:0"), ("ops_listen", "127.0.0.1:0"), ("rate_limits", "off"), ("partitions", "4")];
+        for (key, value) in memory.iter().chain(&common).chain(settings) {
+            layered.set(key, value, "a test").expect("a known key");
+        }
+        Self::with(layered.finish().expect("a good configuration"))
+    }
+
+    /// Starts as configured.
+    pub fn with(config: Config) -> Self {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let until = async {
+                    let _ = stopped.await;
+                };
+                let announce = move |addresses: roost::serve::Addresses| ready.send(addresses).expect("the test waits");
+                roost::serve::run(config, None, until, announce).await.expect("serves");
+            });
+        });
+        let addresses = is_ready.recv_timeout(Duration::from_secs(30)).expect("the server starts");
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build();
+        Self {
+            url: format!("http://{}", addresses.public),
+            ops: format!("http://{}", addresses.ops),
+            stop: Some(stop),
+            thread: Some(thread),
+            agent: agent.new_agent(),
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Creates an account through the operators' port.
+    pub fn member(&self, username: &str) -> Member {
+        let body = serde_json::json!({ "username": username });
+        let reply = read(self.agent.post(format!("{}/ops/accounts", self.ops)).send_json(body).expect("the operators' port answers"));
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let json = reply.json();
+        let text = |key: &str| json[key].as_str().expect("a text").to_owned();
+        Member { id: text("id"), username: text("username"), token: text("token") }
+    }
+
+    /// Calls an operation; `token` as a bearer token, `body` as JSON.
+    pub fn call(&self, method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Reply {
+        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let response = match body {
+            Some(body) => {
+                let request = request.header("content-type", "application/json").body(body.to_string()).expect("a request");
+                self.agent.run(request)
+            }
+            None => self.agent.run(request.body(String::new()).expect("a request")),
+        };
+        read(response.unwrap_or_else(|error| panic!("{method} {path}: {error}")))
+    }
+
+    pub fn get(&self, path: &str, member: &Member) -> Reply {
+        self.call("GET", path, Some(&member.token), None)
+    }
+
+    pub fn post(&self, path: &str, member: &Member, body: Value) -> Value {
+        let reply = self.call("POST", path, Some(&member.token), Some(body));
+        assert_eq!(reply.status, 200, "POST {path}: {}", reply.body);
+        reply.json()
+    }
+
+    /// Reads a resource of the operators' port.
+    pub fn ops(&self, path: &str) -> Reply {
+        read(self.agent.get(format!("{}{path}", self.ops)).call().expect("the operators' port answers"))
+    }
+}
+
+fn read(mut response: Response<ureq::Body>) -> Reply {
+    let status: StatusCode = response.status();
+    let link = response.headers().get("link").and_then(|link| link.to_str().ok()).map(str::to_owned);
+    Reply { status: status.as_u16(), body: response.body_mut().read_to_string().expect("a text body"), link }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

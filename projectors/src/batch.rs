@@ -1,5 +1,7 @@
 //! Records as projections take them: judged by the validity rule, decoded once, without the void ones.
 
+use std::sync::Arc;
+
 use infra::log::{EventLog, ReadLimits};
 use schemas::PartitionId;
 use schemas::events::Event;
@@ -9,14 +11,14 @@ use schemas::rows::Checkpoint;
 use crate::error::{ProjectError, Trouble};
 
 /// A valid record of events.
-#[derive(Debug)]
-pub(crate) struct Fact {
+#[derive(Debug, Clone)]
+pub struct Fact {
     /// Where it stands.
-    pub(crate) offset: Offset,
+    pub offset: Offset,
     /// Its header.
-    pub(crate) header: RecordHeader,
+    pub header: RecordHeader,
     /// Its events, or why they cannot be read.
-    pub(crate) events: Result<Vec<Event>, String>,
+    pub events: Result<Vec<Event>, String>,
 }
 
 impl Fact {
@@ -27,7 +29,7 @@ impl Fact {
     }
 
     /// The events that can be read.
-    pub(crate) fn events(&self) -> &[Event] {
+    pub fn events(&self) -> &[Event] {
         self.events.as_deref().unwrap_or_default()
     }
 }
@@ -78,6 +80,39 @@ fn judge(partition: PartitionId, at: &Checkpoint, records: Vec<StoredRecord>) ->
         }
     }
     Ok(batch)
+}
+
+/// Reads the valid records of a partition from its beginning, as every projection does: for tools.
+pub struct FactReader {
+    log: Arc<dyn EventLog>,
+    partition: PartitionId,
+    at: Checkpoint,
+}
+
+/// What a reader brings into memory at once.
+const READER_LIMITS: ReadLimits = ReadLimits { records: 256, bytes: 1 << 20 };
+
+impl FactReader {
+    /// Makes a reader that stands before the first record.
+    pub fn new(log: Arc<dyn EventLog>, partition: PartitionId) -> Self {
+        let at = beginning(log.layout().generation);
+        Self { log, partition, at }
+    }
+
+    /// The next valid records; empty at the present end of the log. A log that is away is an error here: tools do not wait.
+    pub async fn next(&mut self) -> Result<Vec<Fact>, ProjectError> {
+        loop {
+            let batch = read(&*self.log, self.partition, &self.at, READER_LIMITS).await.map_err(|trouble| match trouble {
+                Trouble::Fatal(error) => error,
+                Trouble::Retryable(cause) => ProjectError::GaveUp { attempts: 1, cause },
+                Trouble::Reload => ProjectError::GaveUp { attempts: 1, cause: "the log went back".into() },
+            })?;
+            self.at = batch.end;
+            if !batch.facts.is_empty() || batch.records() == 0 {
+                return Ok(batch.facts);
+            }
+        }
+    }
 }
 
 /// Where every partition begins.

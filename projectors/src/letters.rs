@@ -10,7 +10,7 @@ use schemas::PartitionId;
 use schemas::events::Event;
 use schemas::log::Offset;
 use schemas::rows::{DeadLetterRow, LetterCause, RowKey, RowWrite, Table, View, codec, keys};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::batch::Fact;
 use crate::{step, touches};
@@ -98,7 +98,7 @@ pub(crate) async fn load(views: &dyn ViewStore, view: View, version: u32, partit
 }
 
 /// A record that waits for an operator, or behind one that does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LetterInfo {
     /// The view that could not take it.
     pub view: View,

@@ -22,10 +22,12 @@ mod touches;
 mod verify;
 pub mod views;
 
+pub use batch::{Fact, FactReader};
 pub use error::ProjectError;
 pub use group::Clock;
 pub use letters::{LetterInfo, list as list_dead_letters};
 pub use rebuild::{Done, RebuildPorts, Report, Target, rebuild};
 pub use release::{Release, Released, release};
 pub use service::{ProjectorOptions, ProjectorPorts, Projectors};
+pub use touches::touches;
 pub use verify::{DIFFERENCES_TOLD_MAX, Difference, Fault, Verified, verify};

@@ -26,7 +26,7 @@ pub enum Release {
 }
 
 /// What a release did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Released {
     /// Records projected.
     pub applied: u64,

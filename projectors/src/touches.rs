@@ -7,7 +7,7 @@ use schemas::events::{Event, Mention, ReplyTo};
 use schemas::handles::normalise;
 
 /// Adds what the event touches.
-pub(crate) fn touches(event: &Event, touched: &mut Vec<u64>) {
+pub fn touches(event: &Event, touched: &mut Vec<u64>) {
     match event {
         Event::AccountRegistered(e) => touched.push(e.account.0),
         Event::ProfileChanged(e) => touched.push(e.account.0),

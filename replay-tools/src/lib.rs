@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The operators' and analysts' tools over a deployment: what the log says (`inspect`), views made anew (`rebuild`) and compared with the
+//! log (`verify`), and dead letters. The binary `replay-tools` is their command line; a running server offers the same through its
+//! operators' port (`ops`).
+
+pub mod inspect;
+pub mod letters;
+pub mod offline;
+pub mod ops;
+pub mod rebuild;
+pub mod remote;
+pub mod verify;

@@ -1,0 +1,137 @@
+//! The command line: what `replay-tools --help` teaches.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Reads, rebuilds and verifies a Roost deployment from its log.
+///
+/// Everything that Roost shows is computed from the log. These tools read it, compute views anew, and compare.
+#[derive(Debug, Parser)]
+#[command(name = "replay-tools", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Prints events of the log as JSON lines, in the order of time.
+    #[command(after_help = "Examples:\n  replay-tools inspect --data data --account ana --since 2026-11-01T00:00:00Z\n  \
+                            replay-tools inspect --data data --type PostPublished --limit 10\n  \
+                            replay-tools inspect --data data --from 1.3.1729")]
+    Inspect(InspectArgs),
+    /// Computes views anew from the log, beside those that serve, then swaps them in.
+    ///
+    /// Views: accounts, relations, statuses, timelines, identity, settings, search; all if none is named. Works while the server runs
+    /// (--ops), or on the data folder of one that does not (--data). Interrupted at any moment, the old views serve on.
+    #[command(after_help = "Examples:\n  replay-tools rebuild --ops http://127.0.0.1:8081\n  \
+                            replay-tools rebuild timelines search --data data")]
+    Rebuild(WorkArgs),
+    /// Folds the log again and compares every row of the views with it. Exit code 0: all equal; 1: rows differ; 2: could not be done.
+    ///
+    /// Views: accounts, relations, statuses, timelines, identity, settings; all if none is named. The search index has no rows: rebuild
+    /// it when in doubt.
+    #[command(after_help = "Examples:\n  replay-tools verify --data data\n  replay-tools verify statuses --ops http://127.0.0.1:8081")]
+    Verify(WorkArgs),
+    /// Records that a view could not take, and those held back behind them.
+    #[command(subcommand)]
+    DeadLetters(LettersCommand),
+}
+
+/// Where the deployment is.
+#[derive(Debug, Args, Clone)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Place {
+    /// The data folder of a server that does not run.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The operators' port of a server that runs (configuration key ops_listen).
+    #[arg(long, value_name = "URL")]
+    pub(crate) ops: Option<String>,
+}
+
+/// Options of `inspect`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct InspectArgs {
+    /// The data folder of a server that does not run.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Only events that concern this account.
+    #[arg(long, value_name = "ID|HANDLE")]
+    pub(crate) account: Option<String>,
+    /// Only events of this type, as PostPublished.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+    /// Only from this time on: RFC 3339, or milliseconds since 1970.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only from this position on, in its partition: generation.partition.offset, as lines show it.
+    #[arg(long, value_name = "POSITION")]
+    pub(crate) from: Option<String>,
+    /// Lines at the most.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+/// Options of `rebuild` and `verify`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct WorkArgs {
+    /// The views; all if none is named.
+    #[arg(value_name = "VIEW")]
+    pub(crate) views: Vec<String>,
+    /// Where.
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Commands on dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LettersCommand {
+    /// Prints them as JSON lines: view, version, partition, offset, cause, and what they touch.
+    List {
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Tries a record again once its cause is mended, and then what it held back; or gives it up.
+    Release(ReleaseArgs),
+}
+
+/// Options of `dead-letters release`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct ReleaseArgs {
+    /// The view that could not take it.
+    #[arg(long, value_name = "VIEW")]
+    pub(crate) view: String,
+    /// The record's partition.
+    #[arg(long, value_name = "N")]
+    pub(crate) partition: u16,
+    /// The record's offset.
+    #[arg(long, value_name = "N")]
+    pub(crate) offset: u64,
+    /// Gives the record up: the view then differs from the log until it is rebuilt.
+    #[arg(long)]
+    pub(crate) discard: bool,
+    /// Where.
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Cli::command().debug_assert();
+        assert!(Cli::try_parse_from(["replay-tools", "verify"]).is_err(), "a place must be named");
+        assert!(Cli::try_parse_from(["replay-tools", "rebuild", "search", "--data", "d"]).is_ok());
+    }
+}

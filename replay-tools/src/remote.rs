@@ -1,0 +1,83 @@
+//! The tools against a running server, through its operators' port. Blocking: one caller, one answer.
+
+use std::io::{BufRead, BufReader};
+
+use anyhow::{Context, bail};
+use projectors::{LetterInfo, Released};
+use serde::de::DeserializeOwned;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use crate::letters::ReleaseRequest;
+use crate::ops::Line;
+
+/// A server's operators' port.
+pub struct Remote {
+    base: String,
+    agent: Agent,
+}
+
+impl Remote {
+    /// Names the port, as `http://127.0.0.1:8081`. No time limit: a rebuild takes as long as it takes.
+    pub fn new(url: &str) -> Self {
+        let agent = Agent::new_with_config(Agent::config_builder().http_status_as_error(false).build());
+        Self { base: url.trim_end_matches('/').to_owned(), agent }
+    }
+
+    /// Rebuilds; `hear` gets every line.
+    pub fn rebuild(&self, names: &[String], hear: &mut dyn FnMut(Line)) -> anyhow::Result<()> {
+        let url = format!("{}/ops/rebuild?views={}", self.base, names.join(","));
+        each_line(self.agent.post(&url).send_empty().with_context(|| unreachable_at(&url))?, hear)
+    }
+
+    /// Verifies; `hear` gets every line.
+    pub fn verify(&self, names: &[String], hear: &mut dyn FnMut(Line)) -> anyhow::Result<()> {
+        let url = format!("{}/ops/verify?views={}", self.base, names.join(","));
+        each_line(self.agent.get(&url).call().with_context(|| unreachable_at(&url))?, hear)
+    }
+
+    /// Lists every dead letter.
+    pub fn dead_letters(&self) -> anyhow::Result<Vec<LetterInfo>> {
+        let url = format!("{}/ops/dead-letters", self.base);
+        answer(self.agent.get(&url).call().with_context(|| unreachable_at(&url))?)
+    }
+
+    /// Releases one.
+    pub fn release(&self, request: &ReleaseRequest) -> anyhow::Result<Released> {
+        let url = format!("{}/ops/dead-letters/release", self.base);
+        answer(self.agent.post(&url).send_json(request).with_context(|| unreachable_at(&url))?)
+    }
+}
+
+fn unreachable_at(url: &str) -> String {
+    format!("no answer from {url}: is it the operators' port (configuration key ops_listen) of a running server?")
+}
+
+fn each_line(response: Response<Body>, hear: &mut dyn FnMut(Line)) -> anyhow::Result<()> {
+    let mut response = refused(response)?;
+    for line in BufReader::new(response.body_mut().as_reader()).lines() {
+        let line: Line = serde_json::from_str(&line?).context("the server's answer is not understood: use the tool of its version")?;
+        match line {
+            Line::Finished { .. } => {
+                hear(line);
+                return Ok(());
+            }
+            Line::Failed { error } => bail!(error),
+            Line::Progress(_) | Line::Verified(_) => hear(line),
+        }
+    }
+    bail!("the server went away before it was done")
+}
+
+fn answer<T: DeserializeOwned>(response: Response<Body>) -> anyhow::Result<T> {
+    refused(response)?.body_mut().read_json().context("the server's answer is not understood: use the tool of its version")
+}
+
+fn refused(mut response: Response<Body>) -> anyhow::Result<Response<Body>> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let text = response.body_mut().read_to_string().unwrap_or_default();
+    bail!("the server answers {status}: {}", text.trim())
+}

@@ -1,4 +1,4 @@
-//! Applications: registration, and what an application's token stands for.
+//! The registration of applications.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use axum::extract::State;
 use axum::response::Response;
 use infra::http::{ApiError, Caller, Params, reply, scopes};
 use schemas::AppId;
+use schemas::api::entities::AppEntity;
 use schemas::commands::{Command, RegisterApp};
 use schemas::rows::AppRow;
-use serde_json::{Value, json};
+use serde::Serialize;
 use url::Url;
 
 use super::Writes;
@@ -44,35 +45,24 @@ pub(super) async fn create(State(writes): State<Arc<Writes>>, caller: Caller, pa
     let command = RegisterApp { app, secret_hash, name, website, redirect_uris, scopes };
     let receipt = writes.send(&caller, "apps", Command::RegisterApp(command)).await?;
     writes.settle(&receipt.positions).await;
-    let mut body = shown(app, &row);
-    if let Value::Object(fields) = &mut body {
-        fields.insert("client_id".to_owned(), json!(writes.edge.keys.client_id(app)));
-        fields.insert("client_secret".to_owned(), json!(client_secret));
-        fields.insert("client_secret_expires_at".to_owned(), json!(0));
-    }
+    let body = Registered {
+        app: AppEntity::new(app, &row),
+        client_id: writes.edge.keys.client_id(app),
+        client_secret,
+        client_secret_expires_at: 0,
+    };
     Ok(writes.position(&receipt.positions, reply::value(&body)))
 }
 
-pub(super) async fn verify_credentials(State(writes): State<Arc<Writes>>, caller: Caller) -> Result<Response, ApiError> {
-    match writes.edge.app(caller.app).await? {
-        Some(row) => Ok(reply::value(&shown(caller.app, &row))),
-        // A token that an operator made belongs to the server itself.
-        None => Ok(reply::value(
-            &json!({"id": "0", "name": "Roost", "website": null, "scopes": caller.scopes, "redirect_uris": [], "redirect_uri": ""}),
-        )),
-    }
-}
-
-fn shown(app: AppId, row: &AppRow) -> Value {
-    json!({
-        "id": app.to_string(),
-        "name": row.name,
-        "website": row.website,
-        "scopes": row.scopes,
-        "redirect_uris": row.redirect_uris,
-        "redirect_uri": row.redirect_uris.join("\n"),
-        "vapid_key": "",
-    })
+/// The application with what only its maker gets to see, once.
+#[derive(Serialize)]
+struct Registered<'a> {
+    #[serde(flatten)]
+    app: AppEntity<'a>,
+    client_id: String,
+    client_secret: String,
+    /// Never, said as clients expect it.
+    client_secret_expires_at: u64,
 }
 
 /// Whether codes may be sent there: an absolute address in visible ASCII, without a fragment (RFC 6749, 3.1.2).

@@ -76,7 +76,7 @@ async fn measure(args: &Args, folder: &std::path::Path) -> Result<Report> {
 
 /// Appends until the end, and returns the latencies after warming up.
 async fn call(writer: Arc<dyn PartitionWriter>, caller: u64, warm: Instant, end: Instant) -> Result<Histogram<u64>> {
-    let mut found = Histogram::new(2)?;
+    let mut found = latencies();
     let mut count = 0_u64;
     while Instant::now() < end {
         let started = Instant::now();

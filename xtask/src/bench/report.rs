@@ -91,9 +91,9 @@ impl Stopwatch {
     }
 }
 
-/// Returns an empty histogram of microseconds up to a minute, exact to three digits.
+/// Returns an empty histogram of microseconds up to a minute, exact to two digits.
 pub(crate) fn latencies() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are valid")
+    Histogram::new_with_bounds(1, 60_000_000, 2).expect("the bounds are valid")
 }
 
 /// Returns a count as a figure; beyond 2^53 it loses its last digits, which no figure here reaches.

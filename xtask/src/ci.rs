@@ -2,7 +2,7 @@
 //! earlier one failed, so that one run tells all; the counts of all steps close it.
 
 use crate::tally::Tally;
-use crate::{golden, process, root, server, tidy};
+use crate::{golden, openapi, process, root, server, tidy};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -13,11 +13,12 @@ pub(crate) struct Args {}
 /// A step's name and what runs it.
 type Step = (&'static str, fn() -> Result<Tally>);
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     ("format", format),
     ("clippy", clippy),
     ("tidy", tidy::run),
     ("golden", || golden::run(&golden::Args::default())),
+    ("openapi", || openapi::run(&openapi::Args { check: true })),
     ("release build", build),
 ];
 

@@ -8,6 +8,7 @@ mod ci;
 mod clients;
 mod faults;
 mod golden;
+mod openapi;
 mod process;
 mod root;
 mod server;
@@ -38,6 +39,8 @@ enum Command {
     Bench(bench::Args),
     /// Kills the server under load and proves that nothing acknowledged was lost or done twice.
     Faults(faults::Args),
+    /// Writes docs/openapi.json from the table of operations.
+    Openapi(openapi::Args),
     /// Checks that golden files only grow: bytes at rest are forever.
     Golden(golden::Args),
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Clients(args) => clients::run(&args).map(finish),
         Command::Bench(args) => bench::run(&args),
         Command::Faults(args) => faults::run(&args).map(finish),
+        Command::Openapi(args) => openapi::run(&args).map(finish),
         Command::Golden(args) => golden::run(&args).map(finish),
     };
     match ran {

@@ -21,6 +21,8 @@ mod merge;
 mod meters;
 mod options;
 mod packed;
+#[cfg(test)]
+mod races;
 mod rates;
 mod shard;
 mod slab;

@@ -35,7 +35,8 @@ pub struct RingOptions {
     pub slots: usize,
     /// Rings at the most; beyond it the longest unread gives way. A ring of 256 slots takes about 4.2 KB.
     pub rings_max: usize,
-    /// Shards of readers, each with its own lock, rounded up to a power of two between 1 and 256; zero: two per core.
+    /// Shards of readers, each with its own lock, rounded up to a power of two between 1 and 256; zero: one per core. More of them wait
+    /// less for one another and hold more, smaller follower lists.
     pub shards: usize,
     /// A reader who has not read for as long loses the ring, in milliseconds.
     pub idle_after_ms: u64,
@@ -79,7 +80,7 @@ impl RingOptions {
     /// Brings every number into its range.
     pub(super) fn settled(mut self) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let shards = if self.shards == 0 { 2 * cores() } else { self.shards };
+        let shards = if self.shards == 0 { cores() } else { self.shards };
         self.shards = shards.clamp(1, SHARDS_MAX).next_power_of_two();
         self.slots = self.slots.clamp(2, SLOTS_MAX).next_power_of_two();
         self.list_slots = self.list_slots.clamp(2, SLOTS_MAX).next_power_of_two();

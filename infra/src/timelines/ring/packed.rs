@@ -75,8 +75,10 @@ fn put(bytes: &mut Vec<u8>, mut gap: u32) {
     bytes.push(gap as u8);
 }
 
-/// Room for two gaps.
-const SPLICE_BYTES: usize = 10;
+/// Bytes that a gap takes.
+fn width(gap: u32) -> usize {
+    (u32::BITS - (gap | 1).leading_zeros()).div_ceil(7) as usize
+}
 
 /// Where a value stands, or would, in a block.
 struct Spot<'a> {
@@ -103,35 +105,34 @@ fn find(bytes: &[u8], value: u32) -> Spot<'_> {
 /// The block with the value in it; `None` where it is already.
 fn with(bytes: &[u8], value: u32) -> Option<Box<[u8]>> {
     let spot = find(bytes, value);
-    let mut new = Vec::with_capacity(bytes.len() + SPLICE_BYTES);
-    new.extend_from_slice(spot.before);
-    put(&mut new, value - spot.last);
-    match spot.next {
+    let gap = value - spot.last;
+    let (behind, rest) = match spot.next {
         Some((next, _)) if next == value => return None,
-        Some((next, rest)) => {
-            put(&mut new, next - value);
-            new.extend_from_slice(rest);
-        }
-        None => {}
-    }
-    Some(new.into_boxed_slice())
+        Some((next, rest)) => (Some(next - value), rest),
+        None => (None, [].as_slice()),
+    };
+    Some(splice(spot.before, [Some(gap), behind], rest))
 }
 
 /// The block without the value; `None` where it is not there.
 fn without(bytes: &[u8], value: u32) -> Option<Box<[u8]>> {
     let spot = find(bytes, value);
-    let (found, rest) = spot.next?;
-    if found != value {
-        return None;
-    }
-    let mut new = Vec::with_capacity(bytes.len() + SPLICE_BYTES);
-    new.extend_from_slice(spot.before);
+    let (_, rest) = spot.next.filter(|(found, _)| *found == value)?;
     let mut after = Values { bytes: rest, last: value };
-    if let Some(next) = after.next() {
-        put(&mut new, next - spot.last);
-        new.extend_from_slice(after.bytes);
+    let over = after.next().map(|next| next - spot.last);
+    Some(splice(spot.before, [None, over], after.bytes))
+}
+
+/// Bytes with gaps between them, allocated once and exactly.
+fn splice(before: &[u8], gaps: [Option<u32>; 2], after: &[u8]) -> Box<[u8]> {
+    let widths: usize = gaps.iter().flatten().map(|gap| width(*gap)).sum();
+    let mut new = Vec::with_capacity(before.len() + widths + after.len());
+    new.extend_from_slice(before);
+    for gap in gaps.into_iter().flatten() {
+        put(&mut new, gap);
     }
-    Some(new.into_boxed_slice())
+    new.extend_from_slice(after);
+    new.into_boxed_slice()
 }
 
 fn pack(sorted: impl Iterator<Item = u32>) -> Box<[u8]> {

@@ -55,6 +55,7 @@ impl Head {
     }
 
     /// Says whether deliveries are written.
+    #[inline]
     pub(super) fn receives(self) -> bool {
         matches!(self.state, State::Ready | State::Loading)
     }
@@ -78,6 +79,20 @@ fn set(head: &Head, slots: &mut [Slot], n: usize, slot: Slot) {
     if let Some(old) = slots.get_mut(place) {
         *old = slot;
     }
+}
+
+/// Entries from the newest end that are compared one by one: late arrivals are late by little, and their neighbours are in cache.
+const NEAR_END: usize = 24;
+
+/// How many entries are older than the post, looked for from the newest end.
+fn rank_near_end(head: &Head, slots: &[Slot], post: u64) -> usize {
+    let len = head.len();
+    for n in (len.saturating_sub(NEAR_END)..len).rev() {
+        if nth(head, slots, n).post < post {
+            return n + 1;
+        }
+    }
+    if len <= NEAR_END { 0 } else { rank(head, slots, post) }
 }
 
 /// How many entries are older than the post.
@@ -116,7 +131,7 @@ pub(super) fn insert(head: &mut Head, slots: &mut [Slot], floor: u64, slot: Slot
     if slot.post <= floor || append(head, slots, slot) {
         return;
     }
-    let mut rank = rank(head, slots, slot.post);
+    let mut rank = rank_near_end(head, slots, slot.post);
     if rank < head.len() && nth(head, slots, rank).post == slot.post {
         set(head, slots, rank, slot);
         return;

@@ -1,0 +1,254 @@
+//! Fan-out: deliveries per second into rings through `Timelines::apply`, on W1.
+//!
+//! Feeds are compared with the naive reference before and after anything is timed. A delivery is one entry written to one ring; how many
+//! there must be follows from the graph, not from what the engine says. Two threads apply, each the posts of its half of the authors, as
+//! two partitions do, neither running ahead of the other by more than a few batches. Rings are touched before timing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use async_trait::async_trait;
+use infra::timelines::ring::Policy;
+use infra::timelines::{Entry, NaiveTimelines, RingOptions, RingTimelines, Stretch, TimelineError, TimelineOp, TimelineSource, Timelines};
+use schemas::{AccountId, PartitionId, PostId, Snowflake};
+use serde_json::{Value, json};
+
+use super::w1::{Dice, W1};
+
+const SEED: u64 = 1;
+const RUNS: usize = 5;
+const THREADS: usize = 2;
+/// Operations of one `apply`: what a projection's batch holds.
+const BATCH_OPS: usize = 256;
+/// Batches by which a thread may be ahead of the other: partitions are fed by time, and trail one another by little.
+const BATCHES_AHEAD: u64 = 2;
+/// Deliveries of one run, at the least.
+const DELIVERIES_PER_RUN: u64 = 10_000_000;
+/// Readers whose pages are compared with the reference.
+const SAMPLED_READERS: usize = 200;
+const PAGE: usize = 40;
+const START_MS: u64 = 1_700_000_000_000;
+
+/// Measures fan-out over so many accounts, with the readers of W1 hot and with everybody hot.
+pub(crate) fn run(accounts: usize) -> anyhow::Result<Value> {
+    let w1 = Arc::new(W1::generate(accounts, SEED));
+    let readers: Vec<u32> = w1.readers().collect();
+    let mut cases = serde_json::Map::new();
+    let everybody: Vec<u32> = (0..w1.accounts()).collect();
+    cases.insert("readers_hot".into(), measure(&w1, &readers)?);
+    cases.insert("all_hot".into(), measure(&w1, &everybody)?);
+    Ok(json!({
+        "bench": "fanout", "accounts": w1.accounts(), "edges": w1.edges(), "threads": THREADS, "batch_ops": BATCH_OPS,
+        "cases": cases, "peak_rss_bytes": peak_rss_bytes(),
+    }))
+}
+
+/// W1 as a source: followees from the graph, author lists from the posts of the runs so far.
+struct Source {
+    w1: Arc<W1>,
+    /// Per author: posts, ascending. Each run's are entered before it begins: rows before operations.
+    lists: parking_lot::RwLock<Vec<Vec<Entry>>>,
+}
+
+fn number(account: AccountId) -> u32 {
+    account.0.saturating_sub(1) as u32
+}
+
+fn id(account: u32) -> AccountId {
+    AccountId(u64::from(account) + 1)
+}
+
+#[async_trait]
+impl TimelineSource for Source {
+    async fn followees(&self, reader: AccountId) -> Result<Vec<AccountId>, TimelineError> {
+        Ok(self.w1.followees(number(reader)).iter().map(|account| id(*account)).collect())
+    }
+
+    async fn followers_count(&self, author: AccountId) -> Result<u64, TimelineError> {
+        Ok(self.w1.followers(number(author)).len() as u64)
+    }
+
+    async fn author_list(&self, author: AccountId, stretch: Stretch) -> Result<Vec<Entry>, TimelineError> {
+        let lists = self.lists.read();
+        let list = lists.get(number(author) as usize).map_or(&[] as &[Entry], Vec::as_slice);
+        let held = list.iter().filter(|entry| stretch.holds(entry.post)).copied();
+        Ok(if stretch.ascending { held.take(stretch.limit).collect() } else { held.rev().take(stretch.limit).collect() })
+    }
+}
+
+/// Posts of both threads, in batches, with the deliveries that they must make.
+struct Posts {
+    batches: [Vec<Vec<TimelineOp>>; THREADS],
+    deliveries: u64,
+}
+
+struct Bench {
+    w1: Arc<W1>,
+    source: Arc<Source>,
+    timelines: Arc<RingTimelines>,
+    /// Per account: readers with rings among its followers and itself.
+    audiences: Vec<u32>,
+    clock_ms: Arc<AtomicU64>,
+    dice: Dice,
+    posted: u64,
+}
+
+impl Bench {
+    fn new(w1: &Arc<W1>, readers: &[u32]) -> anyhow::Result<Self> {
+        let mut audiences = vec![0; w1.accounts() as usize];
+        for reader in readers {
+            for author in w1.followees(*reader).iter().chain([reader]) {
+                if let Some(audience) = audiences.get_mut(*author as usize) {
+                    *audience += 1;
+                }
+            }
+        }
+        let source = Arc::new(Source { w1: w1.clone(), lists: parking_lot::RwLock::new(vec![Vec::new(); w1.accounts() as usize]) });
+        let clock_ms = Arc::new(AtomicU64::new(START_MS));
+        let clock = clock_ms.clone();
+        // Every edge is pushed: what adaptive push and pull saves is not part of this rate.
+        let options = RingOptions { policy: Policy::PushAll, rings_max: usize::MAX / 2, ..RingOptions::default() };
+        let timelines = RingTimelines::new(source.clone(), Arc::new(move || clock.load(Ordering::Relaxed)), options);
+        let bench =
+            Self { w1: w1.clone(), source, timelines: Arc::new(timelines), audiences, clock_ms, dice: Dice::new(SEED + 1), posted: 0 };
+        block_on(async {
+            for reader in readers {
+                bench.timelines.home(id(*reader), Stretch { limit: 1, ..Stretch::default() }).await?;
+            }
+            anyhow::Ok(())
+        })??;
+        Ok(bench)
+    }
+
+    /// Draws posts until they make `deliveries`, and enters them into the author lists.
+    fn draw(&mut self, deliveries: u64) -> Posts {
+        let mut posts = Posts { batches: [const { Vec::new() }; THREADS], deliveries: 0 };
+        let mut open: [Vec<TimelineOp>; THREADS] = [const { Vec::new() }; THREADS];
+        let mut lists = self.source.lists.write();
+        while posts.deliveries < deliveries {
+            let author = self.w1.poster(&mut self.dice);
+            self.posted += 1;
+            let thread = author as usize % THREADS;
+            let post = Snowflake::new(START_MS + self.posted / 16, PartitionId(thread as u16), (self.posted % 16) as u8);
+            let entry = Entry { post: PostId(post.0), author: id(author), flags: 0 };
+            posts.deliveries += u64::from(self.audiences.get(author as usize).copied().unwrap_or_default());
+            if let Some(list) = lists.get_mut(author as usize) {
+                list.push(entry);
+            }
+            if let (Some(batch), Some(batches)) = (open.get_mut(thread), posts.batches.get_mut(thread)) {
+                batch.push(TimelineOp::Posted(entry));
+                if batch.len() == BATCH_OPS {
+                    batches.push(std::mem::take(batch));
+                }
+            }
+        }
+        for (batches, batch) in posts.batches.iter_mut().zip(open) {
+            batches.push(batch);
+        }
+        self.clock_ms.store(START_MS + self.posted / 16, Ordering::Relaxed);
+        posts
+    }
+
+    /// Applies posts from both threads; seconds.
+    fn apply(&self, posts: &Posts) -> anyhow::Result<f64> {
+        let done = [const { AtomicU64::new(0) }; THREADS];
+        let began = Instant::now();
+        let applied: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
+            let threads = posts.batches.iter().zip(&done).map(|(batches, own)| scope.spawn(|| self.apply_batches(batches, own, &done)));
+            let threads: Vec<_> = threads.collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked")))).collect()
+        });
+        let seconds = began.elapsed().as_secs_f64();
+        applied.into_iter().collect::<anyhow::Result<()>>()?;
+        Ok(seconds)
+    }
+
+    fn apply_batches(&self, batches: &[Vec<TimelineOp>], own: &AtomicU64, all: &[AtomicU64]) -> anyhow::Result<()> {
+        let applied = block_on(async {
+            for batch in batches {
+                while all.iter().any(|other| own.load(Ordering::Relaxed) > other.load(Ordering::Relaxed).saturating_add(BATCHES_AHEAD)) {
+                    std::thread::yield_now();
+                }
+                self.timelines.apply(batch).await?;
+                own.fetch_add(1, Ordering::Relaxed);
+            }
+            anyhow::Ok(())
+        });
+        // Whoever has ended, or failed, holds nobody up.
+        own.store(u64::MAX, Ordering::Relaxed);
+        applied?
+    }
+
+    /// Compares pages of a sample of readers with the reference.
+    fn check(&mut self, readers: &[u32]) -> anyhow::Result<()> {
+        let naive = NaiveTimelines::new(self.source.clone());
+        for _ in 0..SAMPLED_READERS {
+            let reader = readers.get(self.dice.below(readers.len() as u32) as usize).copied().context("no account reads")?;
+            let mut stretch = Stretch { limit: PAGE, ..Stretch::default() };
+            for page in 0..3 {
+                let wanted = block_on(naive.home(id(reader), stretch))??;
+                let found = block_on(self.timelines.home(id(reader), stretch))??;
+                ensure!(found == wanted, "page {page} of reader {reader} differs from the reference");
+                stretch.below = wanted.last().map(|entry| entry.post);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn measure(w1: &Arc<W1>, readers: &[u32]) -> anyhow::Result<Value> {
+    let began = Instant::now();
+    let mut bench = Bench::new(w1, readers)?;
+    let warm_s = began.elapsed().as_secs_f64();
+    // A first, discarded run is what the comparison with the reference looks at.
+    let posts = bench.draw(DELIVERIES_PER_RUN / 4);
+    bench.apply(&posts)?;
+    bench.check(readers)?;
+    let (mut rates, mut cpu_s, mut deliveries) = (Vec::new(), 0.0, 0);
+    for _ in 0..RUNS {
+        let posts = bench.draw(DELIVERIES_PER_RUN);
+        let cpu_before = cpu_seconds()?;
+        let seconds = bench.apply(&posts)?;
+        cpu_s += cpu_seconds()? - cpu_before;
+        rates.push(posts.deliveries as f64 / seconds);
+        deliveries += posts.deliveries;
+    }
+    bench.check(readers)?;
+    rates.sort_by(f64::total_cmp);
+    let rate = |n: usize| rates.get(n).copied().unwrap_or_default().round();
+    let stats = bench.timelines.stats();
+    Ok(json!({
+        "rings": stats.rings,
+        "deliveries_per_s": { "median": rate(RUNS / 2), "min": rate(0), "max": rate(RUNS - 1) },
+        "cpu_s_per_million": cpu_s / (deliveries as f64 / 1e6),
+        "bytes_per_entry": stats.ring_bytes as f64 / stats.entries.max(1) as f64,
+        "bytes_per_edge_both_ways": stats.edge_bytes as f64 / stats.edges.max(1) as f64,
+        "subscriptions": stats.edges,
+        "account_bytes": stats.account_bytes,
+        "warm_up_s": warm_s,
+        "microseconds_per_cold_reader": warm_s * 1e6 / readers.len().max(1) as f64,
+    }))
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(work))
+}
+
+/// Processor time of this process so far, all threads, in seconds.
+fn cpu_seconds() -> anyhow::Result<f64> {
+    const TICKS_PER_S: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").context("processor time needs /proc")?;
+    // After the command in parentheses: state is the first field, user and system time are the 12th and 13th.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>();
+    Ok(ticks / TICKS_PER_S)
+}
+
+/// The most memory that this process ever held, in bytes.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1_024)
+}

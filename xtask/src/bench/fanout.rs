@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use infra::timelines::ring::Policy;
 use infra::timelines::{Entry, NaiveTimelines, RingOptions, RingTimelines, Stretch, TimelineError, TimelineOp, TimelineSource, Timelines};
 use schemas::{AccountId, PartitionId, PostId, Snowflake};
-use serde_json::{Value, json};
 
+use super::report::{Report, Spent, Stopwatch};
 use super::w1::{Dice, W1};
 
 const SEED: u64 = 1;
@@ -29,20 +29,31 @@ const DELIVERIES_PER_RUN: u64 = 10_000_000;
 /// Readers whose pages are compared with the reference.
 const SAMPLED_READERS: usize = 200;
 const PAGE: usize = 40;
+const SAMPLED_PAGES: usize = 200_000;
+const SAMPLED_POSTS: usize = 11;
 const START_MS: u64 = 1_700_000_000_000;
 
-/// Measures fan-out over so many accounts, with the readers of W1 hot and with everybody hot.
-pub(crate) fn run(accounts: usize) -> anyhow::Result<Value> {
-    let w1 = Arc::new(W1::generate(accounts, SEED));
-    let readers: Vec<u32> = w1.readers().collect();
-    let mut cases = serde_json::Map::new();
-    let everybody: Vec<u32> = (0..w1.accounts()).collect();
-    cases.insert("readers_hot".into(), measure(&w1, &readers)?);
-    cases.insert("all_hot".into(), measure(&w1, &everybody)?);
-    Ok(json!({
-        "bench": "fanout", "accounts": w1.accounts(), "edges": w1.edges(), "threads": THREADS, "batch_ops": BATCH_OPS,
-        "cases": cases, "peak_rss_bytes": peak_rss_bytes(),
-    }))
+/// How much to measure.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Accounts of W1.
+    #[arg(long, default_value_t = 100_000)]
+    accounts: usize,
+}
+
+/// Measures fan-out with the readers of W1 hot, then with everybody hot.
+///
+/// # Errors
+/// Fails where a feed differs from the reference.
+pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
+    let w1 = Arc::new(W1::generate(args.accounts, SEED));
+    let mut report = Report::new("fanout");
+    report.add("accounts", f64::from(w1.accounts()));
+    report.add("edges", w1.edges() as f64);
+    measure(&w1, &w1.readers().collect::<Vec<_>>(), "readers_hot_", &mut report)?;
+    measure(&w1, &(0..w1.accounts()).collect::<Vec<_>>(), "all_hot_", &mut report)?;
+    report.add("peak_rss_mb", peak_rss_bytes().unwrap_or_default() as f64 / 1e6);
+    Ok(report)
 }
 
 /// W1 as a source: followees from the graph, author lists from the posts of the runs so far.
@@ -151,18 +162,18 @@ impl Bench {
         posts
     }
 
-    /// Applies posts from both threads; seconds.
-    fn apply(&self, posts: &Posts) -> anyhow::Result<f64> {
+    /// Applies posts from both threads.
+    fn apply(&self, posts: &Posts) -> anyhow::Result<Spent> {
         let done = [const { AtomicU64::new(0) }; THREADS];
-        let began = Instant::now();
+        let watch = Stopwatch::start();
         let applied: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
             let threads = posts.batches.iter().zip(&done).map(|(batches, own)| scope.spawn(|| self.apply_batches(batches, own, &done)));
             let threads: Vec<_> = threads.collect();
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked")))).collect()
         });
-        let seconds = began.elapsed().as_secs_f64();
+        let spent = watch.spent();
         applied.into_iter().collect::<anyhow::Result<()>>()?;
-        Ok(seconds)
+        Ok(spent)
     }
 
     fn apply_batches(&self, batches: &[Vec<TimelineOp>], own: &AtomicU64, all: &[AtomicU64]) -> anyhow::Result<()> {
@@ -179,6 +190,36 @@ impl Bench {
         // Whoever has ended, or failed, holds nobody up.
         own.store(u64::MAX, Ordering::Relaxed);
         applied?
+    }
+
+    /// How long one post of the most followed celebrity takes, complete; the median, in milliseconds.
+    fn celebrity_post_ms(&mut self) -> anyhow::Result<f64> {
+        let celebrity = self.w1.celebrities().last().copied().context("w1 has celebrities")?;
+        let mut took_ms = Vec::new();
+        for _ in 0..SAMPLED_POSTS {
+            self.posted += 16;
+            let post = Snowflake::new(START_MS + self.posted / 16, PartitionId(0), 0);
+            let op = TimelineOp::Posted(Entry { post: PostId(post.0), author: id(celebrity), flags: 0 });
+            let watch = Stopwatch::start();
+            block_on(self.timelines.apply(&[op]))??;
+            took_ms.push(watch.spent().wall.as_secs_f64() * 1e3);
+        }
+        took_ms.sort_by(f64::total_cmp);
+        Ok(took_ms.get(SAMPLED_POSTS / 2).copied().unwrap_or_default())
+    }
+
+    /// How long a newest page takes, of readers drawn evenly, on one thread; the mean, in microseconds.
+    fn pages_us(&mut self, readers: &[u32]) -> anyhow::Result<f64> {
+        let drawn: Vec<u32> =
+            (0..SAMPLED_PAGES).filter_map(|_| readers.get(self.dice.below(readers.len() as u32) as usize).copied()).collect();
+        let watch = Stopwatch::start();
+        block_on(async {
+            for reader in &drawn {
+                self.timelines.home(id(*reader), Stretch { limit: PAGE, ..Stretch::default() }).await?;
+            }
+            anyhow::Ok(())
+        })??;
+        Ok(watch.spent().cpu.as_secs_f64() * 1e6 / SAMPLED_PAGES as f64)
     }
 
     /// Compares pages of a sample of readers with the reference.
@@ -198,10 +239,10 @@ impl Bench {
     }
 }
 
-fn measure(w1: &Arc<W1>, readers: &[u32]) -> anyhow::Result<Value> {
+fn measure(w1: &Arc<W1>, readers: &[u32], prefix: &str, report: &mut Report) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut bench = Bench::new(w1, readers)?;
-    let warm_s = began.elapsed().as_secs_f64();
+    let cold_us = began.elapsed().as_secs_f64() * 1e6 / readers.len().max(1) as f64;
     // A first, discarded run is what the comparison with the reference looks at.
     let posts = bench.draw(DELIVERIES_PER_RUN / 4);
     bench.apply(&posts)?;
@@ -209,41 +250,29 @@ fn measure(w1: &Arc<W1>, readers: &[u32]) -> anyhow::Result<Value> {
     let (mut rates, mut cpu_s, mut deliveries) = (Vec::new(), 0.0, 0);
     for _ in 0..RUNS {
         let posts = bench.draw(DELIVERIES_PER_RUN);
-        let cpu_before = cpu_seconds()?;
-        let seconds = bench.apply(&posts)?;
-        cpu_s += cpu_seconds()? - cpu_before;
-        rates.push(posts.deliveries as f64 / seconds);
+        let spent = bench.apply(&posts)?;
+        cpu_s += spent.cpu.as_secs_f64();
+        rates.push(posts.deliveries as f64 / spent.wall.as_secs_f64());
         deliveries += posts.deliveries;
     }
     bench.check(readers)?;
     rates.sort_by(f64::total_cmp);
-    let rate = |n: usize| rates.get(n).copied().unwrap_or_default().round();
     let stats = bench.timelines.stats();
-    Ok(json!({
-        "rings": stats.rings,
-        "deliveries_per_s": { "median": rate(RUNS / 2), "min": rate(0), "max": rate(RUNS - 1) },
-        "cpu_s_per_million": cpu_s / (deliveries as f64 / 1e6),
-        "bytes_per_entry": stats.ring_bytes as f64 / stats.entries.max(1) as f64,
-        "bytes_per_edge_both_ways": stats.edge_bytes as f64 / stats.edges.max(1) as f64,
-        "subscriptions": stats.edges,
-        "account_bytes": stats.account_bytes,
-        "warm_up_s": warm_s,
-        "microseconds_per_cold_reader": warm_s * 1e6 / readers.len().max(1) as f64,
-    }))
+    for (name, n) in [("median", RUNS / 2), ("min", 0), ("max", RUNS - 1)] {
+        report.add(format!("{prefix}rate_{name}_per_s"), rates.get(n).copied().unwrap_or_default());
+    }
+    report.add(format!("{prefix}cpu_s_per_million"), cpu_s * 1e6 / deliveries as f64);
+    report.add(format!("{prefix}rings"), stats.rings as f64);
+    report.add(format!("{prefix}entry_bytes"), stats.ring_bytes as f64 / stats.entries.max(1) as f64);
+    report.add(format!("{prefix}edge_bytes"), stats.edge_bytes as f64 / stats.edges.max(1) as f64);
+    report.add(format!("{prefix}cold_read_us"), cold_us);
+    report.add(format!("{prefix}warm_page_us"), bench.pages_us(readers)?);
+    report.add(format!("{prefix}celebrity_post_ms"), bench.celebrity_post_ms()?);
+    Ok(())
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(work))
-}
-
-/// Processor time of this process so far, all threads, in seconds.
-fn cpu_seconds() -> anyhow::Result<f64> {
-    const TICKS_PER_S: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").context("processor time needs /proc")?;
-    // After the command in parentheses: state is the first field, user and system time are the 12th and 13th.
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>();
-    Ok(ticks / TICKS_PER_S)
 }
 
 /// The most memory that this process ever held, in bytes.

@@ -4,7 +4,9 @@
 //! another.
 
 mod append;
+mod fanout;
 mod report;
+mod w1;
 
 use anyhow::{Context, Result};
 use report::Report;
@@ -24,6 +26,8 @@ pub(crate) struct Args {
 enum Bench {
     /// Durable appends to the embedded log, in process: encode, group commit, fsync, acknowledge.
     Append(append::Args),
+    /// Deliveries of posts into home timelines, in process, on workload W1.
+    Fanout(fanout::Args),
 }
 
 /// Measures and prints; a build for development first starts its own release build, since its figures would mean nothing.
@@ -36,6 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let report = match &args.bench {
         Bench::Append(bench) => append::run(bench)?,
+        Bench::Fanout(bench) => fanout::run(bench)?,
     };
     print_report(&report, args.json)?;
     Ok(ExitCode::SUCCESS)

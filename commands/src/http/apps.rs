@@ -1,4 +1,4 @@
-//! The registration of applications.
+//! Applications: registration, and what an application's token stands for.
 
 use std::sync::Arc;
 
@@ -52,6 +52,19 @@ pub(super) async fn create(State(writes): State<Arc<Writes>>, caller: Caller, pa
         client_secret_expires_at: 0,
     };
     Ok(writes.position(&receipt.positions, reply::value(&body)))
+}
+
+pub(super) async fn verify_credentials(State(writes): State<Arc<Writes>>, caller: Caller) -> Result<Response, ApiError> {
+    // A token that an operator made is of no application that registered: the server itself stands for it.
+    let row = writes.edge.app(caller.app).await?.unwrap_or_else(|| AppRow {
+        secret_hash: Vec::new().into(),
+        name: writes.edge.settings.title.clone(),
+        website: None,
+        redirect_uris: Vec::new(),
+        scopes: caller.scopes.clone(),
+        created_ms: 0,
+    });
+    Ok(reply::value(&AppEntity::new(caller.app, &row)))
 }
 
 /// The application with what only its maker gets to see, once.

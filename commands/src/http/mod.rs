@@ -26,6 +26,7 @@ pub use writes::Writes;
 pub fn routes(writes: Arc<Writes>) -> Router {
     Routes::new(writes.edge.clone())
         .on("apps.create", apps::create)
+        .on("apps.verify_credentials", apps::verify_credentials)
         .on("oauth.authorize_form", oauth::authorize::form)
         .on("oauth.authorize", oauth::authorize::submit)
         .on("oauth.token", oauth::token::issue)

@@ -189,6 +189,9 @@ async fn clients_are_known_by_their_secret() {
     assert_eq!(world.client_token(&("nobody".to_owned(), app.1.clone()), "read").await.text_of("error"), "invalid_client");
     assert_eq!(world.client_token(&app, "write").await.text_of("error"), "invalid_scope");
     let granted = world.client_token(&app, "read:statuses").await;
+    let verify =
+        Request::get("/api/v1/apps/verify_credentials").header(AUTHORIZATION, format!("Bearer {}", granted.text_of("access_token")));
+    assert_eq!(world.call(verify, Body::empty()).await.text_of("name"), "Suite");
     assert_eq!((granted.text_of("token_type").as_str(), granted.text_of("scope").as_str()), ("Bearer", "read:statuses"));
     let password =
         |password: &'static str| [("grant_type", "password"), ("username", "ana@roost.example"), ("password", password)].to_vec();

@@ -50,7 +50,6 @@ pub fn finish(routes: Router, edge: Arc<Edge>) -> Router {
 
 fn cors() -> CorsLayer {
     let exposed = [
-        "link",
         "x-ratelimit-limit",
         "x-ratelimit-remaining",
         "x-ratelimit-reset",

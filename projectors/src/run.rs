@@ -27,7 +27,7 @@ const ATTEMPTS_MAX: u32 = 400;
 
 /// Takes the records of one partition.
 #[async_trait]
-pub(crate) trait Sink: Send {
+pub(crate) trait Sink: Send + Sync {
     /// Its name in logs and metrics.
     fn name(&self) -> &'static str;
 

@@ -1,5 +1,7 @@
 //! The operators' port: metrics, readiness, and what `roost accounts` and `replay-tools` ask of a running server.
 
+mod replay;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,12 +33,14 @@ pub struct Ops {
 
 /// The operators' routes.
 pub fn routes(ops: Ops) -> Router {
-    Router::new()
+    let tools = ops.node.projectors.is_some().then(|| replay::routes(ops.node.clone()));
+    let own = Router::new()
         .route("/health", get(|| async { "OK" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(render))
         .route("/ops/accounts", post(create_account))
-        .with_state(ops)
+        .with_state(ops);
+    tools.into_iter().fold(own, Router::merge)
 }
 
 #[derive(Serialize)]

@@ -20,8 +20,8 @@ use crate::error::Trouble;
 use crate::letters::{self, Holds, Letter};
 use crate::rows::Rows;
 use crate::run::Sink;
-use crate::views::{Projection, projection};
-use crate::{home_timeline, step};
+use crate::step;
+use crate::views::{Projection, home_timeline, projection};
 
 /// Tells the time, milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;

@@ -6,7 +6,6 @@
 mod batch;
 mod error;
 mod group;
-mod home_timeline;
 mod letters;
 mod reactors;
 mod rebuild;
@@ -30,4 +29,4 @@ pub use rebuild::{Done, RebuildPorts, Report, Target, rebuild};
 pub use release::{Release, Released, release};
 pub use service::{ProjectorOptions, ProjectorPorts, Projectors};
 pub use touches::touches;
-pub use verify::{DIFFERENCES_TOLD_MAX, Difference, Fault, Verified, verify};
+pub use verify::{DIFFERENCES_TOLD_MAX, Difference, Fault, Verified, compare_rows, verify};

@@ -28,6 +28,8 @@ use crate::search::SearchSink;
 
 /// Rounds of catching up before the handover, however much is still written meanwhile.
 const ROUNDS_MAX: u32 = 20;
+/// Records of one step at the least: nobody waits for a single one, and rows of a larger step are read and written once.
+const STEP_RECORDS_MIN: usize = 4_096;
 /// How often the caller hears of progress.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 
@@ -244,6 +246,7 @@ struct Lanes {
 impl Lanes {
     fn new(log: &Arc<dyn EventLog>, options: ProjectorOptions, sink: impl Fn(PartitionId) -> Box<dyn Sink>) -> Self {
         let done = Arc::new(AtomicU64::new(0));
+        let options = ProjectorOptions { batch_records: options.batch_records.max(STEP_RECORDS_MIN), ..options };
         let lane = |partition| {
             let tail = Tail::new(log.clone(), partition, options.limits()).counting(done.clone());
             (partition, Lane { tail, sink: sink(partition) })

@@ -1,9 +1,11 @@
 //! What a process starts: per partition a task for the live views, one for the search index, one for the reactors and one for what is
 //! due by the clock; and the way to stop them.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use infra::bus::CommandBus;
 use infra::log::{EventLog, ReadLimits};
 use infra::progress::Progress;
@@ -204,8 +206,12 @@ impl Projectors {
         let tail = Tail::new(self.ports.log.clone(), partition, self.options.limits());
         let (stop, failure) = (self.stop.subscribe(), self.failure.clone());
         self.tasks.lock().spawn(async move {
-            if let Err(error) = tail.follow(&mut *sink, &gate, stop).await {
-                tracing::error!(sink = sink.name(), partition = partition.0, %error, "the projection of a partition stopped");
+            let name = sink.name();
+            // A panic outside of a projection is a bug: it stops the partition as loudly as a failure.
+            let ended = AssertUnwindSafe(tail.follow(&mut *sink, &gate, stop)).catch_unwind().await;
+            let panicked = |_| Err(ProjectError::Task(format!("{name} panicked in partition {partition}")));
+            if let Err(error) = ended.unwrap_or_else(panicked) {
+                tracing::error!(sink = name, partition = partition.0, %error, "the projection of a partition stopped");
                 failure.send_replace(Some(Arc::new(error)));
             }
         });

@@ -32,8 +32,8 @@ pub(crate) enum Command {
     Rebuild(WorkArgs),
     /// Folds the log again and compares every row of the views with it. Exit code 0: all equal; 1: rows differ; 2: could not be done.
     ///
-    /// Views: accounts, relations, statuses, timelines, identity, settings; all if none is named. The search index has no rows: rebuild
-    /// it when in doubt.
+    /// Views: accounts, relations, statuses, timelines, identity, settings, and with --data also decisions (what the write side decides
+    /// on); all if none is named. The search index has no rows: rebuild it when in doubt.
     #[command(after_help = "Examples:\n  replay-tools verify --data data\n  replay-tools verify statuses --ops http://127.0.0.1:8081")]
     Verify(WorkArgs),
     /// Records that a view could not take, and those held back behind them.

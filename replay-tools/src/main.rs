@@ -125,7 +125,7 @@ fn run_verify(args: &WorkArgs) -> anyhow::Result<u8> {
     if let Some(data) = &args.place.data {
         differing = offline(data, async |deployment| {
             let mut differing = 0;
-            for view in verify::views(&args.views)? {
+            for view in verify::views_offline(&args.views)? {
                 let found = verify::verify(deployment, view).await?;
                 writeln!(stdout(), "{}", verify::summary(&found))?;
                 differing += found.differing;

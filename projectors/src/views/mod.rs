@@ -4,6 +4,7 @@
 //! its own tables, so a view can be rebuilt alone and is exact at its own checkpoint.
 
 mod accounts;
+pub(crate) mod home_timeline;
 mod identity;
 mod relations;
 mod settings;
@@ -19,8 +20,6 @@ use schemas::rows::{RowKey, View};
 use schemas::{PartitionId, UnixMillis};
 
 use crate::rows::Rows;
-
-pub(crate) use timelines::{entry_of_post, entry_of_reblog};
 
 /// What a projection knows of the record beside its events.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! The timelines view: author, public and tag lists, and how tags are used.
 //!
 //! Lists hold entries with flags, enough to skip an entry without its post. Home timelines are computed of author lists elsewhere
-//! (`home_timeline.rs`).
+//! (`home_timeline.rs` tells them what changed).
 
 use schemas::AccountId;
 use schemas::events::{Event, PostDeleted, PostEdited, PostPublished, ReplyTo, Visibility};
@@ -47,7 +47,7 @@ impl Projection for Timelines {
 }
 
 /// The entry of a post.
-pub(crate) fn entry_of_post(author: AccountId, visibility: Visibility, in_reply_to: Option<&ReplyTo>) -> EntryRow {
+pub(super) fn entry_of_post(author: AccountId, visibility: Visibility, in_reply_to: Option<&ReplyTo>) -> EntryRow {
     let reply = match in_reply_to {
         Some(parent) if parent.account == author => entry_flags::SELF_REPLY,
         Some(_) => entry_flags::REPLY,
@@ -57,7 +57,7 @@ pub(crate) fn entry_of_post(author: AccountId, visibility: Visibility, in_reply_
 }
 
 /// The entry of a reblog.
-pub(crate) fn entry_of_reblog(author: AccountId, visibility: Visibility) -> EntryRow {
+pub(super) fn entry_of_reblog(author: AccountId, visibility: Visibility) -> EntryRow {
     EntryRow { author, flags: entry_flags::of_visibility(visibility) | entry_flags::REBLOG }
 }
 

@@ -8,7 +8,7 @@ use schemas::events::Event;
 use schemas::ids::PostId;
 use schemas::rows::EntryRow;
 
-use crate::views::{entry_of_post, entry_of_reblog};
+use super::timelines::{entry_of_post, entry_of_reblog};
 
 /// Adds the operations of an event.
 pub(crate) fn project(event: &Event, ops: &mut Vec<TimelineOp>) {

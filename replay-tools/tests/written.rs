@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use commands::handle::{WriteOptions, WriteSide, system_clock};
 use commands::registration::{AccountIds, Registration, register};
+use commands::state::StateKey;
 use infra::bus::CommandBus;
 use infra::log::EventLog;
 use infra::progress::Progress;
@@ -200,8 +201,10 @@ async fn views_are_as_the_log_says_and_stay_so_through_killed_rebuilds() {
 /// Takes one row away from what the write side decides on.
 async fn forget_an_account(data: &Path) {
     let deployment = Deployment::open(data).unwrap();
-    let rows = deployment.views.dump(Version::Live, Table::Decision, None, 1).await.unwrap();
-    let writes = vec![RowWrite { key: rows[0].0.clone(), value: None, offset: 0 }];
+    let rows = deployment.views.dump(Version::Live, Table::Decision, None, usize::MAX).await.unwrap();
+    let of_account = StateKey::Account(AccountId(0)).row().pk[0];
+    let key = rows.into_iter().map(|(key, _)| key).find(|key| key.pk[0] == of_account).unwrap();
+    let writes = vec![RowWrite { key, value: None, offset: 0 }];
     deployment.views.commit(Version::Live, ViewBatch { writes, checkpoints: vec![] }).await.unwrap();
     deployment.close().await.unwrap();
 }

@@ -35,7 +35,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let method = Method::from_bytes(operation.method.as_bytes()).ok().and_then(|method| MethodFilter::try_from(method).ok());
         let filter = method.unwrap_or_else(|| panic!("`{id}` has no method that can be routed: {}", operation.method));
         let gate = from_fn_with_state(Gate { edge: self.edge.clone(), operation }, pass);
-        self.router = self.router.route(operation.path, on(filter, handler).route_layer(gate));
+        let route = on(filter, handler).route_layer(gate);
+        // Rails takes a slash at the end for none, and clients (Mastodon.py asks for `/api/v1/instance/`) have come to rely on it.
+        self.router = self.router.route(&format!("{}/", operation.path), route.clone()).route(operation.path, route);
         self.mounted.push(operation.id);
         self
     }

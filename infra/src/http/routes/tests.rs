@@ -226,6 +226,7 @@ async fn ids_that_are_none_are_not_found() {
     let router = finish(routes.into_router(()), edge);
     for (path, status, body) in [
         ("/api/v1/accounts/12?x=y", 200, "12 Some(\"y\")"),
+        ("/api/v1/accounts/12/?x=y", 200, "12 Some(\"y\")"),
         ("/api/v1/accounts/abc", 404, r#"{"error":"Record not found"}"#),
         ("/api/v1/accounts/-1", 404, r#"{"error":"Record not found"}"#),
         ("/api/v1/accounts/%ff", 404, r#"{"error":"Record not found"}"#),

@@ -75,7 +75,8 @@ struct Done {
     follow_ups: Vec<Envelope>,
 }
 
-/// The write loops of all partitions of a log.
+/// The write loops of all partitions of a log. Dropped without [`Self::shutdown`], it stops as a killed process does: nothing acknowledged
+/// is lost, and the next start folds the tail.
 pub struct WriteSide {
     layout: LogLayout,
     queues: Vec<mpsc::Sender<Request>>,
@@ -94,7 +95,7 @@ impl WriteSide {
         options: WriteOptions,
     ) -> Result<Arc<Self>, StartError> {
         let layout = log.layout();
-        let ports = Ports { log, views, clock, options: Arc::new(options) };
+        let ports = Ports { log, views, clock, options: Arc::new(options.of_each(layout.partitions)) };
         let (stop, stopped) = watch::channel(false);
         let mut opening = JoinSet::new();
         for partition in layout.partition_ids() {

@@ -153,8 +153,7 @@ impl Owner {
             }
         }
         self.state.make_room();
-        let all: Vec<Event> = valid.iter().flat_map(|(_, _, events)| events.iter().cloned()).collect();
-        self.load_of(&all).await?;
+        self.load_of(valid.iter().flat_map(|(_, _, events)| events)).await?;
         for (offset, header, events) in valid {
             self.receipts.place(header.sequence, offset);
             let id = answered(&events);

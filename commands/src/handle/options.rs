@@ -17,13 +17,14 @@ pub struct WriteOptions {
     pub batch_commands: usize,
     /// Batches of a partition that may wait for the log at once.
     pub flights_max: usize,
-    /// Entries of decision state that each partition keeps in memory, beside those that the view does not have yet.
+    /// Entries of decision state that all partitions together keep in memory, beside those that the view does not have yet.
     pub state_entries: usize,
     /// How often changed entries are written to the view.
     pub flush_every: Duration,
     /// Changed entries that are written before their time.
     pub flush_rows: usize,
-    /// Changed entries of a partition that may wait for the view; with more, it takes no commands until the view has caught up.
+    /// Changed entries of all partitions together that may wait for the view; a partition with more than its share takes no commands until
+    /// the view has caught up.
     pub unflushed_rows_max: usize,
 }
 
@@ -35,10 +36,20 @@ impl Default for WriteOptions {
             queue_commands: 8_192,
             batch_commands: 1_024,
             flights_max: 16,
-            state_entries: 65_536,
+            state_entries: 262_144,
             flush_every: Duration::from_millis(500),
             flush_rows: 8_192,
-            unflushed_rows_max: 262_144,
+            unflushed_rows_max: 1_048_576,
         }
+    }
+}
+
+impl WriteOptions {
+    /// The options of each of so many partitions: what all share is divided.
+    pub(super) fn of_each(mut self, partitions: u16) -> Self {
+        let share = |of: usize| (of / usize::from(partitions).max(1)).max(1);
+        self.state_entries = share(self.state_entries);
+        self.unflushed_rows_max = share(self.unflushed_rows_max);
+        self
     }
 }

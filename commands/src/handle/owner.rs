@@ -92,7 +92,10 @@ impl Owner {
                 let mut keys = Vec::new();
                 reads(&command, &mut keys);
                 if maybe_repeated || !keys.iter().all(|key| self.state.is_loaded(key)) {
-                    return Outcome::Refused(CommandError::Retry(error.to_string()));
+                    return Outcome::Refused(match error {
+                        ViewError::Retryable(_) => CommandError::Retry(error.to_string()),
+                        ViewError::NoVersion(..) | ViewError::Locked(_) | ViewError::Fatal(_) => CommandError::Failed(error.to_string()),
+                    });
                 }
             }
         }
@@ -136,9 +139,9 @@ impl Owner {
     }
 
     /// Loads what the events change on the ground of what it holds.
-    pub(super) async fn load_of(&mut self, events: &[Event]) -> Result<(), ViewError> {
+    pub(super) async fn load_of(&mut self, events: impl Iterator<Item = &Event> + Send) -> Result<(), ViewError> {
         let mut keys = Vec::new();
-        events.iter().for_each(|event| keys_of(event, &mut keys));
+        events.for_each(|event| keys_of(event, &mut keys));
         self.load(keys, &[]).await.map(drop)
     }
 

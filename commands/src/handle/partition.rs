@@ -28,8 +28,22 @@ enum Ended {
 type Queue = mpsc::Receiver<Request>;
 type Stop = watch::Receiver<bool>;
 
+/// A defect in deciding must not leave a partition that nobody serves in a process that looks alive: the state is the log, a restart is
+/// the way out.
+struct PanicGuard(PartitionId);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(partition = self.0.0, "a write loop panicked: stopping the process");
+            std::process::abort();
+        }
+    }
+}
+
 /// Serves the partition until it is told to stop.
 pub(super) async fn run(ports: Ports, partition: PartitionId, owner: Owner, mut queue: Queue, mut stop: Stop) {
+    let _guard = PanicGuard(partition);
     let mut owner = Some(owner);
     loop {
         let Some(mut served) = owner.take() else { return };

@@ -21,7 +21,10 @@ pub enum BadRow {
 
 /// Encodes a row.
 pub fn encode<T: Serialize>(row: &T) -> Bytes {
-    postcard::to_extend(row, vec![VERSION]).map(Bytes::from).expect("rows are plain data: writing them to memory cannot fail")
+    // Room for most rows, so that few grow.
+    let mut bytes = Vec::with_capacity(64);
+    bytes.push(VERSION);
+    postcard::to_extend(row, bytes).map(Bytes::from).expect("rows are plain data: writing them to memory cannot fail")
 }
 
 /// Decodes a row.

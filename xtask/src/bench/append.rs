@@ -1,31 +1,51 @@
-//! Appends to the embedded log, in process: each of the callers in flight encodes a post of ordinary size, appends it, and waits until it
-//! is durable and known to be valid.
+//! Commands through the write side, in process: each of the callers in flight publishes a post of ordinary size and waits for its
+//! receipt, which comes when the record is on the disk and known to be valid.
+//!
+//! The write side runs as in the embedded deployment: decision rows go to the view store meanwhile. In the same run, bare threads write
+//! blocks of the same bytes and sync them: what the disk itself gives.
 
-use super::report::{Report, Stopwatch, latencies, whole};
-use anyhow::{Context, Result};
+use super::report::{Report, Spent, Stopwatch, latencies, whole};
+use anyhow::{Context, Result, ensure};
+use commands::handle::{WriteOptions, WriteSide, system_clock};
+use commands::registration::{Registration, register};
 use hdrhistogram::Histogram;
+use infra::bus::CommandBus;
 use infra::log::embedded::{EmbeddedLog, EmbeddedOptions};
-use infra::log::{EventLog, LogLayout, PartitionWriter};
-use schemas::events::{Event, PostPublished, Visibility};
-use schemas::log::body::encode;
-use schemas::log::{CommandId, NewRecord, TraceContext};
-use schemas::{AccountId, AppId, PostId};
-use std::path::PathBuf;
+use infra::log::{EventLog, LogLayout};
+use infra::views::fjall::{FjallOptions, FjallViews};
+use schemas::commands::{Command, Content, Envelope, PublishPost};
+use schemas::events::{Profile, Visibility};
+use schemas::log::{CommandId, TraceContext};
+use schemas::{AccountId, AppId};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// 140 characters, the length of a post in workload W1.
 const TEXT: &str = "a post of a hundred and forty characters, which is what people write on average when they are given more room than that, as measured in W1..";
+/// Who publishes.
+const ACCOUNTS: u64 = 2_000;
+/// Bytes of a record with its frame, as it rests on the disk.
+const RECORD_BYTES: u64 = 350;
+/// What is not measured, at the beginning of each stretch.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// Where the bare threads stop and begin anew: a file that has its space, as the log's segments have.
+const RAW_FILE_BYTES: u64 = 64 << 20;
 
 /// What to append, and where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How long to measure, after one second of warming up.
-    #[arg(long, default_value_t = 5)]
+    /// How long to measure each number of callers in each run.
+    #[arg(long, default_value_t = 2)]
     seconds: u64,
-    /// Callers that wait for their append at any time.
-    #[arg(long, default_value_t = 1024)]
-    in_flight: u64,
+    /// Callers that wait for their receipt at any time; several numbers take turns.
+    #[arg(long, value_delimiter = ',', default_value = "1,64,1024")]
+    in_flight: Vec<u64>,
+    /// Runs, each on a log of its own.
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
     /// Partitions of the log.
     #[arg(long, default_value_t = 8)]
     partitions: u16,
@@ -34,86 +54,176 @@ pub(crate) struct Args {
     folder: Option<PathBuf>,
 }
 
+/// What was found with one number of callers, over all runs.
+struct Found {
+    in_flight: u64,
+    rates: Vec<f64>,
+    raw_rates: Vec<f64>,
+    latencies_us: Histogram<u64>,
+    done: u64,
+    cpu: Duration,
+}
+
 pub(super) fn run(args: &Args) -> Result<Report> {
     let parent = match &args.folder {
         Some(folder) => folder.clone(),
         None => crate::root::target()?,
     };
-    let folder = tempfile::Builder::new().prefix("bench-append-").tempdir_in(parent).context("cannot make a folder")?;
+    let new = |in_flight: &u64| Found {
+        in_flight: *in_flight,
+        rates: Vec::new(),
+        raw_rates: Vec::new(),
+        latencies_us: latencies(),
+        done: 0,
+        cpu: Duration::ZERO,
+    };
+    let mut found: Vec<Found> = args.in_flight.iter().map(new).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(measure(args, folder.path()))
-}
-
-async fn measure(args: &Args, folder: &std::path::Path) -> Result<Report> {
-    let layout = LogLayout { generation: 1, partitions: args.partitions };
-    let log = EmbeddedLog::open(folder, EmbeddedOptions::new(layout))?;
-    let mut writers = Vec::new();
-    for partition in layout.partition_ids() {
-        writers.push(log.open_writer(partition, "bench").await?);
+    for _ in 0..args.runs {
+        let folder = tempfile::Builder::new().prefix("bench-append-").tempdir_in(&parent).context("cannot make a folder")?;
+        runtime.block_on(measure(args, folder.path(), &mut found))?;
+        for found in &mut found {
+            found.raw_rates.push(raw(folder.path(), args, found.in_flight)?);
+        }
     }
-    let warm = Instant::now() + Duration::from_secs(1);
-    let end = warm + Duration::from_secs(args.seconds);
-    let mut callers = Vec::new();
-    for (caller, writer) in (0..args.in_flight).zip(writers.iter().cycle()) {
-        callers.push(tokio::spawn(call(Arc::clone(writer), caller, warm, end)));
-    }
-    tokio::time::sleep_until(warm.into()).await;
-    let watch = Stopwatch::start();
-    let mut all = latencies();
-    for caller in callers {
-        all.add(caller.await.context("a caller panicked")??)?;
-    }
-    let spent = watch.spent();
-    log.close().await?;
     let mut report = Report::new("append");
-    report.add("rate_per_s", whole(all.len()) / spent.wall.as_secs_f64());
-    report.add_latencies("", &all);
-    report.add("body_bytes", whole(encode(&[post(1)])?.len() as u64));
-    report.add("in_flight", whole(args.in_flight));
-    report.add_cost(spent, all.len());
+    for found in found {
+        found.report(&mut report);
+    }
     Ok(report)
 }
 
-/// Appends until the end, and returns the latencies after warming up.
-async fn call(writer: Arc<dyn PartitionWriter>, caller: u64, warm: Instant, end: Instant) -> Result<Histogram<u64>> {
+impl Found {
+    fn add(&mut self, spent: Spent, latencies_us: &Histogram<u64>) -> Result<()> {
+        self.rates.push(whole(latencies_us.len()) / spent.wall.as_secs_f64());
+        self.latencies_us.add(latencies_us)?;
+        self.done += latencies_us.len();
+        self.cpu += spent.cpu;
+        Ok(())
+    }
+
+    fn report(mut self, report: &mut Report) {
+        let prefix = format!("in_flight_{}_", self.in_flight);
+        let (rate, raw) = (median(&mut self.rates), median(&mut self.raw_rates));
+        report.add(format!("{prefix}rate_per_s"), rate);
+        report.add(format!("{prefix}rate_per_s_min"), self.rates.first().copied().unwrap_or_default());
+        report.add(format!("{prefix}rate_per_s_max"), self.rates.last().copied().unwrap_or_default());
+        report.add_latencies(&prefix, &self.latencies_us);
+        report.add(format!("{prefix}cpu_s_per_million"), self.cpu.as_secs_f64() * 1e6 / whole(self.done.max(1)));
+        report.add(format!("{prefix}raw_rate_per_s"), raw);
+        report.add(format!("{prefix}share_of_raw"), rate / raw.max(1.0));
+    }
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
+}
+
+/// One run: a fresh log and view store, then each number of callers in turn.
+async fn measure(args: &Args, folder: &Path, found: &mut [Found]) -> Result<()> {
+    let layout = LogLayout { generation: 1, partitions: args.partitions };
+    let log = EmbeddedLog::open(folder.join("log"), EmbeddedOptions::new(layout))?;
+    let views = Arc::new(FjallViews::open(&folder.join("views"), FjallOptions::default())?);
+    let (on_log, clock) = (Arc::clone(&log), system_clock());
+    let write_side = WriteSide::start(on_log, views, clock, WriteOptions::default()).await?;
+    open_accounts(&write_side).await?;
+    let before = records(log.as_ref()).await?;
+    let mut accepted = 0;
+    for (stretch, found) in (1_u128..).zip(found) {
+        let warm = Instant::now() + WARM_UP;
+        let end = warm + Duration::from_secs(args.seconds);
+        let call = |caller| tokio::spawn(call(Arc::clone(&write_side), stretch, caller, warm, end));
+        let callers: Vec<_> = (0..found.in_flight).map(call).collect();
+        tokio::time::sleep_until(warm.into()).await;
+        let watch = Stopwatch::start();
+        let mut all = latencies();
+        for caller in callers {
+            let (latencies_us, count) = caller.await.context("a caller panicked")??;
+            all.add(latencies_us)?;
+            accepted += count;
+        }
+        found.add(watch.spent(), &all)?;
+    }
+    write_side.shutdown().await;
+    let appended = records(log.as_ref()).await? - before;
+    log.close().await?;
+    ensure!(appended == accepted, "{accepted} commands were accepted, the log holds {appended} records of them");
+    Ok(())
+}
+
+async fn open_accounts(write_side: &Arc<WriteSide>) -> Result<()> {
+    let mut opening = tokio::task::JoinSet::new();
+    for account in (1..=ACCOUNTS).map(AccountId) {
+        let bus = Arc::clone(write_side);
+        let (handle, profile, trace) = (format!("u{account}"), Profile::default(), TraceContext::default());
+        let registration = Registration { account, handle, profile, credentials: None, invited_by: AccountId(0), trace };
+        opening.spawn(async move { register(bus.as_ref(), registration).await });
+    }
+    while let Some(opened) = opening.join_next().await {
+        opened.context("a registration panicked")??;
+    }
+    Ok(())
+}
+
+async fn records(log: &dyn EventLog) -> Result<u64> {
+    let mut all = 0;
+    for partition in log.layout().partition_ids() {
+        all += log.bounds(partition).await?.end;
+    }
+    Ok(all)
+}
+
+/// Publishes until the end; returns the latencies after warming up, and how many commands were accepted in all.
+async fn call(bus: Arc<WriteSide>, stretch: u128, caller: u64, warm: Instant, end: Instant) -> Result<(Histogram<u64>, u64)> {
     let mut found = latencies();
     let mut count = 0_u64;
-    while Instant::now() < end {
+    loop {
         let started = Instant::now();
+        if started >= end {
+            return Ok((found, count));
+        }
         count += 1;
-        writer.append(vec![record(caller, count)?]).await?;
+        let id = CommandId((stretch << 96) | (u128::from(caller) << 48) | u128::from(count));
+        bus.execute(publish(id, AccountId(1 + (caller * 7_919 + count * 31) % ACCOUNTS))).await?;
         if started >= warm {
             found.saturating_record(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX).max(1));
         }
     }
-    Ok(found)
 }
 
-fn record(caller: u64, count: u64) -> Result<NewRecord> {
-    let id = CommandId((u128::from(caller) << 64) | u128::from(count));
-    let body = encode(&[post(caller)])?;
-    Ok(NewRecord {
-        command_id: id,
-        actor: AccountId(caller),
-        time_ms: 1_790_000_000_000 + count,
-        causation: id,
-        trace: TraceContext::default(),
-        body,
-    })
+fn publish(id: CommandId, account: AccountId) -> Envelope {
+    let content = Content { text: TEXT.to_owned(), language: Some("en".to_owned()), tags: vec!["bench".to_owned()], ..Content::default() };
+    let post = PublishPost { account, content, visibility: Visibility::Public, in_reply_to: None, app: AppId(1) };
+    let (causation, trace) = (CommandId(0), TraceContext::default());
+    Envelope { id, maybe_repeated: false, actor: account, causation, trace, command: Command::PublishPost(post) }
 }
 
-fn post(caller: u64) -> Event {
-    Event::PostPublished(PostPublished {
-        post: PostId(116_000_000_000_000_001),
-        account: AccountId(caller),
-        visibility: Visibility::Public,
-        text: TEXT.to_owned(),
-        spoiler: String::new(),
-        sensitive: false,
-        language: Some("en".to_owned()),
-        mentions: Vec::new(),
-        tags: vec!["bench".to_owned()],
-        in_reply_to: None,
-        app: AppId(1),
-    })
+/// Records a second that bare threads get to the disk, one for each partition that can be busy, in groups of what each then has waiting.
+fn raw(folder: &Path, args: &Args, in_flight: u64) -> Result<f64> {
+    let threads = in_flight.min(u64::from(args.partitions)).max(1);
+    let group = in_flight.div_ceil(threads);
+    let end = Instant::now() + Duration::from_secs(args.seconds.min(1));
+    let started = Instant::now();
+    let groups = std::thread::scope(|scope| -> Result<u64> {
+        let write = |thread| scope.spawn(move || raw_thread(&folder.join(format!("raw-{thread}")), group, end));
+        let writing: Vec<_> = (0..threads).map(write).collect();
+        writing.into_iter().map(|thread| thread.join().unwrap_or_else(|_| anyhow::bail!("a bare thread panicked"))).sum()
+    })?;
+    Ok(whole(groups * group) / started.elapsed().as_secs_f64())
+}
+
+fn raw_thread(path: &Path, group: u64, end: Instant) -> Result<u64> {
+    let block = vec![7_u8; usize::try_from(group * RECORD_BYTES)?];
+    let file = File::create(path)?;
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, RAW_FILE_BYTES + group * RECORD_BYTES)?;
+    file.sync_all()?;
+    let (mut groups, mut position) = (0, 0);
+    while Instant::now() < end {
+        file.write_all_at(&block, position)?;
+        file.sync_data()?;
+        groups += 1;
+        position = (position + group * RECORD_BYTES) % RAW_FILE_BYTES;
+    }
+    Ok(groups)
 }

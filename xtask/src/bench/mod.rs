@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Bench {
-    /// Durable appends to the embedded log, in process: encode, group commit, fsync, acknowledge.
+    /// Commands through the write side, in process: decide, encode, group commit, fsync, acknowledge.
     Append(append::Args),
     /// Deliveries of posts into home timelines, in process, on workload W1.
     Fanout(fanout::Args),

@@ -53,7 +53,7 @@ async fn interruptions_change_nothing() {
 /// So small that rows are dropped from memory and read again all the time.
 fn small() -> WriteOptions {
     let limits = crate::domain::Limits { follows_max: 1, pins_max: 1 };
-    WriteOptions { state_entries: 4, flush_rows: 1, limits, ..WriteOptions::default() }
+    WriteOptions { state_entries: 16, flush_rows: 1, limits, ..WriteOptions::default() }
 }
 
 /// Posts get the ids that the clock gives them: each step takes a millisecond.

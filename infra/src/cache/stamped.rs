@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use metrics::Counter;
-use moka::sync::Cache;
 use parking_lot::Mutex;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use schemas::rows::{KeyPart, Table};
 
@@ -16,13 +17,35 @@ use super::{Stamps, Taken};
 ///
 /// Metrics: `roost_cache_hits_total` and `roost_cache_misses_total`, with the label `cache`; make caches after the recorder.
 pub struct StampedCache<K, V> {
-    values: Cache<K, (Taken, Arc<V>), FxBuildHasher>,
+    values: Cache<K, (Taken, Arc<V>), Weigh<K, V>, FxBuildHasher>,
     stamps: Arc<Stamps>,
     flights: Mutex<FxHashMap<K, Arc<Flight<V>>>>,
     /// Orders arrivals and loads: whoever arrived before a load began may take what it brought.
     clock: AtomicU64,
     hits: Counter,
     misses: Counter,
+}
+
+/// Parts of a cache with a lock of their own; a value must fit into one part.
+const SHARDS: usize = 16;
+/// What the memory for evicted keys is sized by, in items; what is held is bounded by weight alone.
+const ITEM_WEIGHT_GUESSED: u64 = 512;
+const ITEMS_GUESSED_MIN: u64 = 1 << 10;
+const ITEMS_GUESSED_MAX: u64 = 1 << 18;
+
+/// The weight of an entry: at least 1, for what weighs nothing is never evicted.
+struct Weigh<K, V>(fn(&K, &V) -> u32);
+
+impl<K, V> Clone for Weigh<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+impl<K, V> Weighter<K, (Taken, Arc<V>)> for Weigh<K, V> {
+    fn weight(&self, key: &K, (_, value): &(Taken, Arc<V>)) -> u64 {
+        u64::from((self.0)(key, value).max(1))
+    }
 }
 
 /// One key's loads, one at a time.
@@ -40,11 +63,10 @@ where
 {
     /// A cache that holds values up to `weight_max`, as `weigh` counts it: in bytes or in entries.
     pub fn new(name: &'static str, stamps: Arc<Stamps>, weight_max: u64, weigh: fn(&K, &V) -> u32) -> Self {
-        let values = Cache::builder()
-            .name(name)
-            .max_capacity(weight_max)
-            .weigher(move |key: &K, (_, value): &(Taken, Arc<V>)| weigh(key, value))
-            .build_with_hasher(FxBuildHasher);
+        let items = (weight_max / ITEM_WEIGHT_GUESSED).clamp(ITEMS_GUESSED_MIN, ITEMS_GUESSED_MAX) as usize;
+        let options = OptionsBuilder::new().estimated_items_capacity(items).weight_capacity(weight_max).shards(SHARDS).build();
+        let options = options.expect("both capacities are given");
+        let values = Cache::with_options(options, Weigh(weigh), FxBuildHasher, DefaultLifecycle::default());
         Self {
             values,
             stamps,
@@ -120,7 +142,7 @@ where
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.values.invalidate_all();
+        self.values.clear();
     }
 }
 
@@ -172,6 +194,16 @@ mod tests {
         assert_eq!(load(13).await, Ok(13));
         cache.clear();
         assert_eq!(load(14).await, Ok(14));
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_by_weight() {
+        let cache: StampedCache<u64, Vec<u8>> = StampedCache::new("test", Arc::new(Stamps::new()), 1 << 20, |_, bytes| bytes.len() as u32);
+        for key in 0..10_000 {
+            cache.insert(key, Taken::default(), vec![0; 1 << 10]);
+        }
+        let held: u64 = (0..10_000).filter(|key| cache.get(key).is_some()).count() as u64;
+        assert!((500..=1024).contains(&held), "{held} KiB of 1,024 are held");
     }
 
     #[tokio::test]

@@ -26,12 +26,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use infra::bus::CommandBus;
-use infra::log::{EventLog, LogLayout};
+use infra::log::{EventLog, LogLayout, ReadLimits};
 use infra::views::ViewStore;
 use parking_lot::Mutex;
-use schemas::commands::{CommandError, Envelope, Receipt};
-use schemas::log::Offset;
-use schemas::{Position, PositionToken, UnixMillis};
+use schemas::commands::{CommandError, Envelope, Receipt, follow_ups};
+use schemas::log::{Offset, StoredRecord, body};
+use schemas::{PartitionId, Position, PositionToken, UnixMillis};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -79,6 +79,7 @@ struct Done {
 /// is lost, and the next start folds the tail.
 pub struct WriteSide {
     layout: LogLayout,
+    log: Arc<dyn EventLog>,
     queues: Vec<mpsc::Sender<Request>>,
     stop: watch::Sender<bool>,
     loops: Mutex<JoinSet<()>>,
@@ -114,7 +115,7 @@ impl WriteSide {
             queues.push(sender);
             loops.spawn(partition::run(ports.clone(), partition, owner, queue, stopped.clone()));
         }
-        Ok(Arc::new(Self { layout, queues, stop, loops: Mutex::new(loops) }))
+        Ok(Arc::new(Self { layout, log: ports.log, queues, stop, loops: Mutex::new(loops) }))
     }
 
     /// Takes no more commands, answers those that wait, and leaves the view `decisions` and its checkpoints complete. The log stays open.
@@ -126,6 +127,20 @@ impl WriteSide {
                 tracing::error!(%error, "a write loop ended badly");
             }
         }
+    }
+
+    /// The follow-ups of the command recorded there, as its first call ran them. What cannot be read is left to the reactor.
+    async fn follow_ups_at(&self, partition: PartitionId, offset: Offset) -> Vec<Envelope> {
+        let records = match self.log.read(partition, offset, ReadLimits { records: 1, bytes: 0 }).await {
+            Ok(records) => records,
+            Err(error) => {
+                tracing::warn!(partition = partition.0, offset, %error, "the record of a repeated command cannot be read");
+                Vec::new()
+            }
+        };
+        let Some(StoredRecord { header, body, .. }) = records.into_iter().next() else { return Vec::new() };
+        let events = body::decode(&body).unwrap_or_default();
+        follow_ups(header.command_id, header.actor, header.trace, header.time_ms, &events)
     }
 
     /// Decides one command and waits until the outcome is durable.
@@ -147,7 +162,9 @@ impl CommandBus for WriteSide {
         let (generation, partition) = (self.layout.generation, envelope.command.partition(self.layout.partitions));
         let done = self.decide(envelope).await?;
         let mut positions = PositionToken(vec![Position { generation, partition, offset: done.offset }]);
-        for follow_up in done.follow_ups {
+        // A repetition may overtake the first call's follow-ups (the reactor is such a repeater): its answer must cover them as well.
+        let follow_ups = if done.repeated { self.follow_ups_at(partition, done.offset).await } else { done.follow_ups };
+        for follow_up in follow_ups {
             let (kind, id) = (follow_up.command.kind(), follow_up.id);
             match self.execute(follow_up).await {
                 Ok(receipt) => receipt.positions.0.into_iter().for_each(|position| positions.add(position)),

@@ -125,6 +125,20 @@ impl Server {
         reply.json()
     }
 
+    /// Posts with an idempotency key.
+    pub fn post_with_key(&self, path: &str, member: &Member, key: &str, body: &Value) -> Value {
+        let request =
+            self.agent.post(self.url(path)).header("authorization", format!("Bearer {}", member.token)).header("idempotency-key", key);
+        let reply = read(request.send_json(body).expect("the server answers"));
+        assert_eq!(reply.status, 200, "POST {path}: {}", reply.body);
+        reply.json()
+    }
+
+    /// Posts to the operators' port.
+    pub fn ops_post(&self, path: &str) -> Reply {
+        read(self.agent.post(format!("{}{path}", self.ops)).send_empty().expect("the operators' port answers"))
+    }
+
     /// Reads a resource of the operators' port.
     pub fn ops(&self, path: &str) -> Reply {
         read(self.agent.get(format!("{}{path}", self.ops)).call().expect("the operators' port answers"))

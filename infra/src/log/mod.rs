@@ -128,7 +128,8 @@ pub enum LogError {
         /// The limit.
         limit: usize,
     },
-    /// No space is left to write to: nothing of the append was written, reads go on, and it may succeed once there is space.
+    /// No space is left to write to: nothing of the append was written, reads go on, and it may succeed once there is space and the
+    /// writer was opened again.
     #[error("log has no space left: {0}")]
     Full(String),
     /// Terminal for this process.
@@ -182,7 +183,8 @@ pub trait PartitionWriter: Send + Sync {
     ///
     /// Records are put in line when this is called, not when the future is first polled, so calls in order need not wait for one
     /// another: whoever waits shares the next flush. The records of one call get consecutive offsets. On an error none of them is to be
-    /// taken as done; [`LogError::Unknown`] says that they may be. When too much waits in line, the answer is [`LogError::Retryable`] at
-    /// once. Without records it resolves when all that was put in line before is durable.
+    /// taken as done; [`LogError::Unknown`] says that they may be. What is put in line behind a failed call fails as well, until the
+    /// partition's writer is opened again: it may rest on what failed. Only when too much waits in line, the answer is
+    /// [`LogError::Retryable`] at once, and later calls may succeed. Without records it resolves when all that was put in line before is durable.
     fn append(&self, records: Vec<NewRecord>) -> BoxFuture<'static, Result<Offset, LogError>>;
 }

@@ -116,6 +116,9 @@ async fn a_full_disk_refuses_appends_until_there_is_space() {
     assert_eq!(ids(&log).await, written, "reads go on");
     assert!(matches!(writer.append(vec![record(998, 1_000)]).await, Err(LogError::Full(_))));
     files.space_left.store(NEVER, Ordering::SeqCst);
+    // What was put in line behind the refused append must not outlive it.
+    assert!(matches!(writer.append(vec![record(998, 1_000)]).await, Err(LogError::Full(_))));
+    let writer = own(&log).await;
     append(&writer, [999], 1_000).await;
     written.push(999);
     assert_eq!(ids(&log).await, written);

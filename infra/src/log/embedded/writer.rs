@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use schemas::log::{RecordHeader, StoredRecord, Validity};
+use schemas::log::{RecordHeader, StoredRecord, Validity, WriterId};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -51,6 +51,8 @@ pub(super) struct Writer {
     allocated: u64,
     link: Link,
     validity: Validity,
+    /// The writer that an append was refused: what it put in line behind may rest on that, so it gets nothing in any more.
+    refused: Option<WriterId>,
     /// Whether a durable group is the last thing in the segment.
     unmarked: bool,
     buffer: Vec<u8>,
@@ -89,6 +91,7 @@ impl Writer {
             allocated: head.position,
             link: head.link,
             validity: head.validity,
+            refused: None,
             unmarked: false,
             buffer: Vec::new(),
             group: Vec::new(),
@@ -131,6 +134,7 @@ impl Writer {
                 return Err(error);
             }
             tracing::error!(%error, partition = self.partition.id.0, "no space left for the log: appends are refused");
+            self.refused = Some(self.validity.writer);
             batch.jobs.drain(..).for_each(|job| job.refuse(LogError::Full(error.to_string())));
             return Ok(Batch { jobs: batch.jobs, ..Batch::default() });
         }
@@ -165,9 +169,14 @@ impl Writer {
     fn encode(&mut self, job: Job, durable: u64) {
         let result = match job {
             Job::Append { epoch, writer, records, since, reply } => {
-                let current = (epoch, writer) == (self.validity.epoch, self.validity.writer);
-                let result = if current { Ok(self.link.offset) } else { Err(LogError::Superseded { partition: self.partition.id }) };
-                for record in records.into_iter().filter(|_| current) {
+                let result = if (epoch, writer) != (self.validity.epoch, self.validity.writer) {
+                    Err(LogError::Superseded { partition: self.partition.id })
+                } else if self.refused == Some(writer) {
+                    Err(LogError::Full("an earlier append was refused, open the writer again".to_owned()))
+                } else {
+                    Ok(self.link.offset)
+                };
+                for record in records.into_iter().filter(|_| result.is_ok()) {
                     let header = stamped(&record, &self.validity);
                     self.put(header, record.body, durable);
                 }

@@ -22,6 +22,9 @@ use crate::error::{ProjectError, Trouble};
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest pause before a retry, before jitter.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long a step under way may take once the process is told to stop. One that waits for more is dropped: it is repeated after the
+/// next start.
+const GRACE: Duration = Duration::from_secs(1);
 /// Attempts at one step before the partition stops: about half an hour of a store that is away.
 const ATTEMPTS_MAX: u32 = 400;
 
@@ -115,13 +118,17 @@ impl Tail {
     ) -> Result<(), ProjectError> {
         let mut pause = Pause::default();
         let mut reloads = None;
+        let mut stopped = shutdown.clone();
         while !*shutdown.borrow_and_update() {
             let outcome = {
                 let (_open, current) = gate.enter().await;
                 if reloads.replace(current) != Some(current) {
                     self.at = None;
                 }
-                self.step(sink, None).await
+                tokio::select! {
+                    outcome = self.step(sink, None) => outcome,
+                    () = out_of_grace(&mut stopped) => return Ok(()),
+                }
             };
             let wait = match outcome {
                 Ok(0) => self.more(sink).await,
@@ -154,6 +161,13 @@ impl Tail {
     async fn more(&mut self, sink: &mut dyn Sink) -> Result<Offset, Trouble> {
         Ok(self.at(sink).await?.next)
     }
+}
+
+/// Returns some time after the process is told to stop.
+async fn out_of_grace(stopped: &mut watch::Receiver<bool>) {
+    // An error: whoever could tell is gone, which says the same.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// What a loop without work waits for.

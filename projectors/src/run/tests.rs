@@ -124,3 +124,35 @@ async fn a_checkpoint_of_another_generation_stops_loudly() {
     let failure = tokio::time::timeout(Duration::from_secs(5), projectors.failed()).await.expect("it stops");
     assert!(matches!(*failure, ProjectError::Generation { found: 7, expected: 1, .. }), "{failure}");
 }
+
+/// Never done with a stretch.
+struct Stuck;
+
+#[async_trait::async_trait]
+impl super::Sink for Stuck {
+    fn name(&self) -> &'static str {
+        "stuck"
+    }
+
+    async fn load(&mut self) -> Result<schemas::rows::Checkpoint, crate::error::Trouble> {
+        Ok(beginning(1))
+    }
+
+    async fn take(&mut self, _batch: &crate::batch::Batch) -> Result<(), crate::error::Trouble> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_waits_does_not_keep_the_process_from_stopping() {
+    let world = World::new().await;
+    let tail = super::Tail::new(world.log.clone(), schemas::PartitionId(0), ProjectorOptions::default().limits());
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let gate = super::Gate::default();
+    let mut sink = Stuck;
+    let (ended, ()) = tokio::join!(tail.follow(&mut sink, &gate, stopped), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stop.send_replace(true);
+    });
+    assert!(ended.is_ok());
+}

@@ -39,7 +39,7 @@ pub struct FjallOptions {
 
 impl Default for FjallOptions {
     fn default() -> Self {
-        Self { cache_bytes: 24 << 20, memtable_bytes: 8 << 20, journals_bytes: 128 << 20, worker_threads: 2, open_files: 256 }
+        Self { cache_bytes: 24 << 20, memtable_bytes: 8 << 20, journals_bytes: 64 << 20, worker_threads: 2, open_files: 256 }
     }
 }
 

@@ -9,6 +9,7 @@ mod clients;
 mod faults;
 mod golden;
 mod openapi;
+mod pages;
 mod process;
 mod root;
 mod server;
@@ -35,6 +36,8 @@ enum Command {
     Tidy,
     /// Runs the Mastodon.py and masto suites against a freshly started server.
     Clients(clients::Args),
+    /// Looks at the pages in headless Chromium, on a freshly started server with the demo in it.
+    Pages(pages::Args),
     /// Measures one path of the platform in release mode.
     Bench(bench::Args),
     /// Kills the server under load and proves that nothing acknowledged was lost or done twice.
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args).map(finish),
         Command::Tidy => tidy::run().map(finish),
         Command::Clients(args) => clients::run(&args).map(finish),
+        Command::Pages(args) => pages::run(&args).map(finish),
         Command::Bench(args) => bench::run(&args),
         Command::Faults(args) => faults::run(&args).map(finish),
         Command::Openapi(args) => openapi::run(&args).map(finish),

@@ -1,34 +1,33 @@
 //! The front page: what this is, who is here, how to join, and the public timeline.
 
+use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
-use maud::{Markup, PreEscaped, html};
+use infra::http::RequestInfo;
+use maud::{Markup, html};
 use serde_json::Value;
 
+use super::post::{article, text};
 use super::{Face, page};
 
 /// Posts shown.
 const POSTS: usize = 20;
 
-/// Apps that work when this server's address is typed into them.
-const CLIENTS: &[(&str, &str)] = &[
-    ("Elk", "in the browser"),
-    ("Phanpy", "in the browser"),
-    ("Tusky", "Android"),
-    ("Ice Cubes", "iPhone, Mac"),
-    ("toot", "terminal"),
-    ("Mastodon.py", "Python library"),
-    ("masto", "JavaScript library"),
-];
+/// Libraries whose test suites run, unmodified, against every change of this server (`cargo xtask clients`).
+const TESTED: &[(&str, &str)] = &[("Mastodon.py", "Python"), ("masto", "JavaScript")];
+
+/// Apps that speak the same API; nobody runs them against every change.
+const SAME_API: &[(&str, &str)] =
+    &[("Elk", "in the browser"), ("Phanpy", "in the browser"), ("Tusky", "Android"), ("Ice Cubes", "iPhone, Mac"), ("toot", "terminal")];
 
 /// Shows the front page.
-pub(super) async fn show(State(face): State<Face>, headers: HeaderMap) -> Response {
-    let instance = face.api.get("/api/v2/instance", &headers).await.unwrap_or_default();
-    let posts = face.api.get(&format!("/api/v1/timelines/public?local=true&limit={POSTS}"), &headers).await;
-    let counts = face.api.get("/api/v1/instance", &headers).await.unwrap_or_default();
-    let title = text(&instance, "/title").unwrap_or("Roost");
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("this address");
+pub(super) async fn show(State(face): State<Face>, Extension(info): Extension<RequestInfo>) -> Response {
+    let instance = face.api.get("/api/v2/instance", &info).await.unwrap_or_default();
+    let posts = face.api.get(&format!("/api/v1/timelines/public?local=true&limit={POSTS}"), &info).await;
+    let counts = face.api.get("/api/v1/instance", &info).await.unwrap_or_default();
+    let title = face.title.as_ref();
+    let host = info.origin.split_once("://").map_or(info.origin.as_str(), |(_, host)| host);
     let content = html! {
         h1 { "Welcome to " (title) }
         p.lead { (text(&instance, "/description").unwrap_or("A social server.")) }
@@ -72,9 +71,14 @@ fn clients(host: &str) -> Markup {
         section aria-labelledby="clients" {
             h2 id="clients" { "Use any Mastodon client" }
             p { "Type " code { (host) } " where the app asks for a server." }
-            table { tbody { @for (name, place) in CLIENTS { tr { th scope="row" { (name) } td { (place) } } } } }
+            (table("Tested with every change", TESTED))
+            (table("Made for the same API", SAME_API))
         }
     }
+}
+
+fn table(caption: &str, rows: &[(&str, &str)]) -> Markup {
+    html! { table { caption { (caption) } tbody { @for (name, place) in rows { tr { th scope="row" { (name) } td { (place) } } } } } }
 }
 
 fn figures(instance: &Value) -> Markup {
@@ -98,36 +102,4 @@ fn about() -> Markup {
             p { "Developers: " a href="/reference" { "the API, operation by operation" } "." }
         }
     }
-}
-
-/// One post. Its content is HTML that the API has escaped; everything else is escaped here.
-fn article(post: &Value) -> Markup {
-    let at = text(post, "/created_at").unwrap_or_default();
-    let spoiler = text(post, "/spoiler_text").unwrap_or_default();
-    let content = PreEscaped(text(post, "/content").unwrap_or_default());
-    html! {
-        article.post {
-            img src=(text(post, "/account/avatar").unwrap_or_default()) alt="" width="48" height="48" loading="lazy";
-            div {
-                div {
-                    span.who { (text(post, "/account/display_name").filter(|name| !name.is_empty()).or_else(|| text(post, "/account/username")).unwrap_or_default()) }
-                    " " span.soft { "@" (text(post, "/account/acct").unwrap_or_default()) }
-                }
-                @if spoiler.is_empty() { (content) } @else { details { summary { (spoiler) } (content) } }
-                div.meta {
-                    time datetime=(at) { (at.get(..16).unwrap_or(at).replace('T', " ")) " UTC" }
-                    " · " (number(post, "/replies_count")) " replies · " (number(post, "/reblogs_count")) " reblogs · "
-                    (number(post, "/favourites_count")) " favourites"
-                }
-            }
-        }
-    }
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
-    value.pointer(pointer).and_then(Value::as_str)
-}
-
-fn number(value: &Value, pointer: &str) -> u64 {
-    value.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
 }

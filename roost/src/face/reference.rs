@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
+use infra::http::RequestInfo;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -20,12 +22,12 @@ struct Listed<'a> {
 }
 
 /// Shows the reference.
-pub(super) async fn show(State(face): State<Face>, headers: HeaderMap) -> Response {
-    match face.api.get("/api/roost/v1/openapi.json", &headers).await {
-        Ok(document) => page::reply(StatusCode::OK, "Roost", "API reference", &render(&document)),
+pub(super) async fn show(State(face): State<Face>, Extension(info): Extension<RequestInfo>) -> Response {
+    match face.api.get("/api/roost/v1/openapi.json", &info).await {
+        Ok(document) => page::reply(StatusCode::OK, &face.title, "API reference", &render(&document)),
         Err(status) => {
             let content = html! { h1 { "API reference" } p { "The OpenAPI document is not available right now. Try again in a moment." } };
-            page::reply(status, "Roost", "API reference", &content)
+            page::reply(status, &face.title, "API reference", &content)
         }
     }
 }
@@ -35,7 +37,7 @@ fn render(document: &Value) -> Markup {
     html! {
         h1 { "API reference" }
         p.lead {
-            "The Mastodon client API as Roost serves it. Any client library for Mastodon works unchanged; the same page for machines is the "
+            "The Mastodon client API as Roost serves it, to client libraries that know nothing of Roost. The same page for machines is the "
             a href="/api/roost/v1/openapi.json" { "OpenAPI document" } "."
         }
         nav aria-label="Resources" { p { @for name in groups.keys() { a href={ "#" (name) } { (name) } " " } } }

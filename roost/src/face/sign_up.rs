@@ -22,20 +22,20 @@ struct Typed {
 /// Shows the empty form.
 pub(super) async fn form(State(face): State<Face>) -> Response {
     if face.sign_up.is_none() {
-        return closed();
+        return closed(&face.title);
     }
-    page::reply(StatusCode::OK, "Roost", "Sign up", &filled(&Typed::default(), &[]))
+    page::reply(StatusCode::OK, &face.title, "Sign up", &filled(&Typed::default(), &[]))
 }
 
 /// Takes the form.
 pub(super) async fn submit(State(face): State<Face>, Extension(info): Extension<RequestInfo>, params: Params) -> Response {
-    let Some(writes) = &face.sign_up else { return closed() };
+    let Some(writes) = &face.sign_up else { return closed(&face.title) };
     let text = |name: &str| params.str(name).unwrap_or_default().to_owned();
     let typed = Typed { username: text("username"), email: text("email") };
     // The first token goes to nobody: a client asks for its own.
     match open_account(writes, &params, info.ip, AppId(0), Vec::new(), info.trace).await {
-        Ok(_) => page::reply(StatusCode::OK, "Roost", "Welcome", &welcome(&typed.username)),
-        Err(error) => page::reply(error.status(), "Roost", "Sign up", &filled(&typed, &problems(&error))),
+        Ok(_) => page::reply(StatusCode::OK, &face.title, "Welcome", &welcome(&typed.username)),
+        Err(error) => page::reply(error.status(), &face.title, "Sign up", &filled(&typed, &problems(&error))),
     }
 }
 
@@ -53,9 +53,9 @@ fn problems(error: &ApiError) -> Vec<String> {
     }
 }
 
-fn closed() -> Response {
+fn closed(server: &str) -> Response {
     let content = html! { h1 { "Sign-up is closed" } p { "Ask the operators of this server for an account." } };
-    page::reply(StatusCode::FORBIDDEN, "Roost", "Sign up", &content)
+    page::reply(StatusCode::FORBIDDEN, server, "Sign up", &content)
 }
 
 fn welcome(username: &str) -> Markup {

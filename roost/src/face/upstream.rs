@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{Request, StatusCode, header};
+use infra::http::RequestInfo;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -17,14 +18,13 @@ const REPLY_BYTES_MAX: usize = 4 << 20;
 pub struct Api(pub Router);
 
 impl Api {
-    /// Reads a resource as a signed-out client whose request came with `headers` (its host, for absolute URLs).
-    pub(super) async fn get(&self, path: &str, headers: &HeaderMap) -> Result<Value, StatusCode> {
-        let mut request = Request::get(path);
-        if let Some(host) = headers.get(header::HOST) {
-            request = request.header(header::HOST, host);
-        }
-        let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let request = request.extension(ConnectInfo(local)).body(Body::empty()).map_err(|_| StatusCode::BAD_REQUEST)?;
+    /// Reads a resource as a signed-out client would from the visitor's address, so that the visitor's limits count, and under the
+    /// same host, for absolute URLs.
+    pub(super) async fn get(&self, path: &str, visitor: &RequestInfo) -> Result<Value, StatusCode> {
+        let host = visitor.origin.split_once("://").map_or(visitor.origin.as_str(), |(_, host)| host);
+        let peer = ConnectInfo(SocketAddr::new(visitor.ip, 0));
+        let request = Request::get(path).header(header::HOST, host).extension(peer).body(Body::empty());
+        let request = request.map_err(|_| StatusCode::BAD_REQUEST)?;
         let Ok(response) = self.0.clone().oneshot(request).await;
         let status = response.status();
         let bytes = to_bytes(response.into_body(), REPLY_BYTES_MAX).await.map_err(|_| StatusCode::BAD_GATEWAY)?;

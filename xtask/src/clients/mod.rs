@@ -11,6 +11,7 @@ use crate::tally::Tally;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use suites::Suite;
+pub(crate) use suites::{junit, venv};
 
 /// Which suites to run, and how.
 #[derive(clap::Args, Debug, Default)]

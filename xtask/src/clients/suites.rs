@@ -33,44 +33,58 @@ impl Suite {
         let cache = root::workspace()?.join(".cache");
         std::fs::create_dir_all(&cache).context("cannot make .cache")?;
         let report = cache.join(format!("clients-{}.xml", self.name()));
-        if report.exists() {
-            std::fs::remove_file(&report).context("cannot remove the last report")?;
-        }
         let mut command = match self {
             Self::Python => python(&cache, &report)?,
             Self::Js => js(&report)?,
         };
         command.args(rest).env("ROOST_URL", url).env("ROOST_OPS_URL", operators);
-        // A failing test is in the report; only a runner that left none is an error of this command.
-        let ran = process::run(&mut command);
-        let text = match std::fs::read_to_string(&report) {
-            Ok(text) => text,
-            Err(error) => return Err(ran.err().unwrap_or_else(|| anyhow::Error::new(error).context("the runner left no report"))),
-        };
-        let counted = counts::of_junit(&text);
-        anyhow::ensure!(counted.passed + counted.failed > 0, "the {} suite ran no test; see the output above", self.name());
-        if ran.is_err() && counted.failed == 0 {
-            return Err(ran.err().context("the runner failed outside any test")?);
-        }
-        Ok(counted)
+        junit(self.name(), &mut command, &report)
     }
+}
+
+/// Runs a test runner that writes a JUnit report, and counts the report.
+///
+/// # Errors
+/// Fails where the runner left no report, ran no test, or failed outside any test.
+pub(crate) fn junit(name: &str, command: &mut Command, report: &Path) -> Result<Tally> {
+    if report.exists() {
+        std::fs::remove_file(report).context("cannot remove the last report")?;
+    }
+    // A failing test is in the report; only a runner that left none is an error of this command.
+    let ran = process::run(command);
+    let text = match std::fs::read_to_string(report) {
+        Ok(text) => text,
+        Err(error) => return Err(ran.err().unwrap_or_else(|| anyhow::Error::new(error).context("the runner left no report"))),
+    };
+    let counted = counts::of_junit(&text);
+    anyhow::ensure!(counted.passed + counted.failed > 0, "the {name} suite ran no test; see the output above");
+    if ran.is_err() && counted.failed == 0 {
+        return Err(ran.err().context("the runner failed outside any test")?);
+    }
+    Ok(counted)
+}
+
+/// Makes a virtual environment that holds exactly what `requirements` pins, unless it is there, and returns its interpreter.
+///
+/// # Errors
+/// Fails where the packages cannot be installed.
+pub(crate) fn venv(venv: &Path, requirements: &Path) -> Result<PathBuf> {
+    let interpreter = venv.join("bin/python");
+    let stamp = venv.join("installed.txt");
+    let wanted = std::fs::read(requirements).context("cannot read requirements.txt")?;
+    if std::fs::read(&stamp).ok().as_ref() != Some(&wanted) {
+        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
+        process::run(
+            Command::new(&interpreter).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(requirements),
+        )?;
+        std::fs::write(&stamp, wanted).context("cannot write the stamp")?;
+    }
+    Ok(interpreter)
 }
 
 fn python(cache: &Path, report: &Path) -> Result<Command> {
     let suite = root::workspace()?.join("tests/clients/python");
-    let requirements = suite.join("requirements.txt");
-    let venv = cache.join("clients-venv");
-    let interpreter = venv.join("bin/python");
-    let stamp = venv.join("installed.txt");
-    let wanted = std::fs::read(&requirements).context("cannot read requirements.txt")?;
-    if std::fs::read(&stamp).ok().as_ref() != Some(&wanted) {
-        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-        process::run(
-            Command::new(&interpreter).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements),
-        )?;
-        std::fs::write(&stamp, wanted).context("cannot write the stamp")?;
-    }
-    let mut command = Command::new(interpreter);
+    let mut command = Command::new(venv(&cache.join("clients-venv"), &suite.join("requirements.txt"))?);
     command.args(["-m", "pytest", "-q", "--junitxml"]).arg(report).current_dir(suite);
     Ok(command)
 }

@@ -34,11 +34,18 @@ enum Change {
 enum Moment {
     BeforeFollowees,
     AfterFollowees,
-    BeforeLists,
-    AfterLists,
+    BeforeList(AccountId),
+    AfterList(AccountId),
 }
 
-const MOMENTS: [Moment; 4] = [Moment::BeforeFollowees, Moment::AfterFollowees, Moment::BeforeLists, Moment::AfterLists];
+const MOMENTS: [Moment; 6] = [
+    Moment::BeforeFollowees,
+    Moment::AfterFollowees,
+    Moment::BeforeList(BOB),
+    Moment::AfterList(BOB),
+    Moment::BeforeList(EVE),
+    Moment::AfterList(EVE),
+];
 
 /// A source that makes changes, rows and operations, when the engine reaches a moment.
 struct Staged {
@@ -60,7 +67,7 @@ impl Staged {
             // Boxed, for what reads the source is run by the source.
             Box::pin(self.change(&timelines, change)).await;
         }
-        if self.failing.load(Ordering::SeqCst) && moment == Moment::AfterLists {
+        if self.failing.load(Ordering::SeqCst) && matches!(moment, Moment::AfterList(_)) {
             return Err(TimelineError::Retryable("told to fail".into()));
         }
         Ok(())
@@ -106,9 +113,9 @@ impl TimelineSource for Staged {
     }
 
     async fn author_list(&self, author: AccountId, stretch: Stretch) -> Result<Vec<Entry>, TimelineError> {
-        self.reach(Moment::BeforeLists).await?;
+        self.reach(Moment::BeforeList(author)).await?;
         let list = self.rows.author_list(author, stretch).await;
-        self.reach(Moment::AfterLists).await?;
+        self.reach(Moment::AfterList(author)).await?;
         list
     }
 }
@@ -154,7 +161,7 @@ impl Stage {
 
 const POLICIES: [Policy; 4] = [Policy::PushAll, Policy::PullAll, Policy::Threshold { followers: 1 }, Policy::Adaptive];
 
-/// Runs the script in the middle of a first read, and in the middle of one that finds follows changed.
+/// Runs the script in the middle of a first read, of one that finds follows changed, and of one that finds posts not pushed.
 async fn check(script: &[Change], what: &str) {
     for policy in POLICIES {
         for moment in MOMENTS {
@@ -163,6 +170,10 @@ async fn check(script: &[Change], what: &str) {
             let stage = Stage::new(policy).await;
             stage.source.compare(&stage.timelines, "warm").await;
             stage.run(Change::Follow(ANA, EVE)).await;
+            stage.read_through(moment, script, what).await;
+            let stage = Stage::new(policy).await;
+            stage.source.compare(&stage.timelines, "warm").await;
+            stage.run(Change::Post(BOB, 200)).await;
             stage.read_through(moment, script, what).await;
         }
     }
@@ -179,6 +190,7 @@ async fn a_post_during_a_fill_is_kept() {
 #[tokio::test]
 async fn a_removal_during_a_fill_is_final() {
     check(&[Change::Remove(BOB, 110)], "a removal").await;
+    check(&[Change::Remove(EVE, 115)], "a removal by a new followee").await;
     check(&[Change::Post(BOB, 300), Change::Remove(BOB, 300)], "a post and its removal").await;
     let all: Vec<Change> = (1..=12).filter(|n| n % 3 != 0).map(|n| Change::Remove(BOB, n * 10)).collect();
     check(&all, "removal of all").await;

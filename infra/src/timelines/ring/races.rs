@@ -93,9 +93,12 @@ impl Staged {
     }
 
     async fn compare(&self, timelines: &RingTimelines, when: &str) {
-        let found = timelines.home(ANA, PAGE).await.expect("home");
-        let wanted = NaiveTimelines::new(self.rows.clone()).home(ANA, PAGE).await.expect("reference");
-        assert_eq!(found, wanted, "{when}");
+        // A page that goes beyond rings and cached lists, and one that these can answer alone.
+        for page in [PAGE, Stretch { limit: 3, ..PAGE }] {
+            let found = timelines.home(ANA, page).await.expect("home");
+            let wanted = NaiveTimelines::new(self.rows.clone()).home(ANA, page).await.expect("reference");
+            assert_eq!(found, wanted, "{when}");
+        }
     }
 }
 

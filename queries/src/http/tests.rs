@@ -22,10 +22,12 @@ fn edge(world: &World) -> Arc<Edge> {
 }
 
 #[test]
-fn every_read_is_mounted_but_those_of_oauth() {
+fn every_read_is_mounted_but_those_of_oauth_and_applications() {
     let routes = mounted(edge(&World::new()));
     let mut mounted = routes.mounted().to_vec();
-    let reads = OPERATIONS.iter().filter(|operation| operation.side == Side::Read && !operation.id.starts_with("oauth."));
+    // The command service keeps the secrets of both, and serves their reads beside their writes.
+    let apart = |id: &str| id.starts_with("oauth.") || id == "apps.verify_credentials";
+    let reads = OPERATIONS.iter().filter(|operation| operation.side == Side::Read && !apart(operation.id));
     let mut expected: Vec<_> = reads.map(|operation| operation.id).collect();
     mounted.sort_unstable();
     expected.sort_unstable();

@@ -25,7 +25,7 @@ describe("timelines", () => {
     assert.deepEqual(await list({ maxId: posted[2] }), posted.slice(3, 6));
     assert.deepEqual(await list({ sinceId: posted[6] }), posted.slice(0, 3));
     assert.deepEqual(await list({ minId: posted[6] }), posted.slice(3, 6));
-    await assert.rejects(anyone.v1.timelines.home.list(), refusal(401));
+    await assert.rejects(async () => await anyone.v1.timelines.home.list(), refusal(401));
   });
 
   // operation: timelines.home, accounts.mute, statuses.reblog

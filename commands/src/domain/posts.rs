@@ -183,7 +183,7 @@ mod specs {
             mentions: vec![Mention { account: BOB, handle: "bob".into() }],
             ..a_post(P, ANA, Visibility::Direct)
         };
-        let gone = PostDeleted { in_reply_to: reply.in_reply_to.clone(), mentions: reply.mentions.clone(), ..deleted(Visibility::Direct) };
+        let gone = PostDeleted { in_reply_to: reply.in_reply_to, mentions: reply.mentions.clone(), ..deleted(Visibility::Direct) };
         given([registered(ANA), reply.into()]).when(delete(ANA)).then([gone.into()]);
         let standing = published(P, ANA, Visibility::Public);
         given([registered(ANA), standing.clone()]).when(delete(BOB)).then_rejected(Rejection::NotFound);

@@ -5,6 +5,7 @@
 
 mod append;
 mod fanout;
+mod home;
 mod report;
 mod w1;
 
@@ -28,6 +29,8 @@ enum Bench {
     Append(append::Args),
     /// Deliveries of posts into home timelines, in process, on workload W1.
     Fanout(fanout::Args),
+    /// Pages of the home timeline, in process and over HTTP beside a static body of the same size.
+    Home(home::Args),
 }
 
 /// Measures and prints; a build for development first starts its own release build, since its figures would mean nothing.
@@ -41,6 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let report = match &args.bench {
         Bench::Append(bench) => append::run(bench)?,
         Bench::Fanout(bench) => fanout::run(bench)?,
+        Bench::Home(bench) => home::run(bench)?,
     };
     print_report(&report, args.json)?;
     Ok(ExitCode::SUCCESS)

@@ -24,7 +24,7 @@ pub(super) async fn set(State(writes): State<Arc<Writes>>, caller: Caller, param
         receipt.positions.0.into_iter().for_each(|position| all.positions.add(position));
         moved.push(timeline);
     }
-    writes.settle(&all.positions).await;
+    let fresh = writes.settle(&all.positions).await;
     let body = writes.reads.markers_json(account, &moved).await?;
-    Ok(writes.done(&all.positions, Some(body), 0))
+    Ok(writes.done(&all.positions, fresh, Some(body), 0))
 }

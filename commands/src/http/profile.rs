@@ -54,9 +54,9 @@ async fn change(writes: &Writes, caller: &Caller, verb: &str, patch: ProfilePatc
 }
 
 async fn show(writes: &Writes, account: AccountId, receipt: &Receipt) -> Answer {
-    writes.settle(&receipt.positions).await;
+    let fresh = writes.settle(&receipt.positions).await;
     let shown = writes.reads.account_json(account, true).await?;
-    Ok(writes.done(&receipt.positions, shown, account.0))
+    Ok(writes.done(&receipt.positions, fresh, shown, account.0))
 }
 
 async fn patch(writes: &Writes, account: AccountId, params: &Params) -> Result<ProfilePatch, ApiError> {

@@ -67,6 +67,6 @@ pub(super) async fn delete(State(writes): Shared, caller: Caller, PathId(post): 
         None => Command::DeletePost(DeletePost { account, post }),
     };
     let receipt = writes.send(&caller, &format!("delete/{post}"), command).await?;
-    writes.settle(&receipt.positions).await;
-    Ok(writes.done(&receipt.positions, Some(body), post.0))
+    let fresh = writes.settle(&receipt.positions).await;
+    Ok(writes.done(&receipt.positions, fresh, Some(body), post.0))
 }

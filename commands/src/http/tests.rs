@@ -351,6 +351,17 @@ async fn rejections_and_overload_have_their_statuses() {
 }
 
 #[tokio::test]
+async fn answers_that_the_views_were_late_for_say_so() {
+    let world = open();
+    let ana = world.user("ana").await;
+    for late in [false, true] {
+        world.reads.late.store(late, std::sync::atomic::Ordering::Relaxed);
+        let answer = world.post("/api/v1/statuses/1/favourite", &[], Some(&ana.token)).await;
+        assert_eq!((answer.status, answer.headers.contains_key("roost-stale")), (200, late), "done and durable all the same");
+    }
+}
+
+#[tokio::test]
 async fn pictures_are_stored_and_profiles_patched() {
     let world = open();
     let ana = world.user("ana").await;

@@ -55,9 +55,10 @@ impl Writes {
         self.reads.wait(&positions.0, self.edge.settings.patience).await
     }
 
-    /// Answers a write that took effect. Where the views could not show it in time, the answer says so, and gives the id alone.
-    pub(super) fn done(&self, positions: &PositionToken, shown: Option<Bytes>, id: u64) -> Response {
-        let stale = shown.is_none();
+    /// Answers a write that took effect. Where the views were not `fresh` in time, the answer says so; what they cannot show at all is its id
+    /// alone.
+    pub(super) fn done(&self, positions: &PositionToken, fresh: bool, shown: Option<Bytes>, id: u64) -> Response {
+        let stale = !fresh || shown.is_none();
         let body = shown.unwrap_or_else(|| format!(r#"{{"id":"{id}"}}"#).into());
         let mut response = reply::ok(body);
         if stale {
@@ -76,16 +77,16 @@ impl Writes {
 
     /// Answers with a post as the caller sees it now.
     pub(super) async fn show_post(&self, reader: AccountId, receipt: &Receipt, post: PostId) -> Result<Response, ApiError> {
-        self.settle(&receipt.positions).await;
+        let fresh = self.settle(&receipt.positions).await;
         let shown = self.reads.status_json(reader, post, false).await?;
-        Ok(self.done(&receipt.positions, shown, post.0))
+        Ok(self.done(&receipt.positions, fresh, shown, post.0))
     }
 
     /// Answers with the relationship to another account as it is now.
     pub(super) async fn show_relationship(&self, reader: AccountId, receipt: &Receipt, other: AccountId) -> Result<Response, ApiError> {
-        self.settle(&receipt.positions).await;
+        let fresh = self.settle(&receipt.positions).await;
         let shown = self.reads.relationship_json(reader, other).await?;
-        Ok(self.done(&receipt.positions, shown, other.0))
+        Ok(self.done(&receipt.positions, fresh, shown, other.0))
     }
 
     /// A post that the caller sees; 404 otherwise.

@@ -1,6 +1,7 @@
 //! Ports in memory: a bus that keeps what it is sent and projects identity at once, and a read side that sees little.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,6 +36,7 @@ pub(super) struct World {
     pub(super) bus: Arc<TestBus>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) blobs: Arc<dyn Blobs>,
+    pub(super) reads: Arc<TestReads>,
 }
 
 /// An account with a token that allows everything.
@@ -52,9 +54,10 @@ impl World {
         let edge = Arc::new(Edge::new(views.clone(), stamps, Arc::new(Progress::new(1, 1)), keys.clone(), settings));
         let accounts = Arc::new(Accounts::new(bus.clone(), views.clone(), keys, system_clock()));
         let blobs: Arc<dyn Blobs> = Arc::new(MemoryBlobs::new());
-        let reads = Arc::new(TestReads { views });
-        let writes = Writes { bus: bus.clone(), reads, blobs: blobs.clone(), edge: edge.clone(), accounts: accounts.clone() };
-        Self { router: finish(routes(Arc::new(writes)), edge), bus, accounts, blobs }
+        let reads = Arc::new(TestReads { views, late: AtomicBool::new(false) });
+        let writes =
+            Writes { bus: bus.clone(), reads: reads.clone(), blobs: blobs.clone(), edge: edge.clone(), accounts: accounts.clone() };
+        Self { router: finish(routes(Arc::new(writes)), edge), bus, accounts, blobs, reads }
     }
 
     pub(super) async fn user(&self, name: &str) -> User {
@@ -166,14 +169,15 @@ impl CommandBus for TestBus {
 }
 
 /// Sees the accounts of the views and one post, number 1, of somebody else; whatever was just written it shows by its id.
-struct TestReads {
+pub(super) struct TestReads {
     views: Arc<dyn ViewStore>,
+    pub(super) late: AtomicBool,
 }
 
 #[async_trait]
 impl ReadSide for TestReads {
     async fn wait(&self, _positions: &[Position], _patience: Duration) -> bool {
-        true
+        !self.late.load(Ordering::Relaxed)
     }
 
     async fn visible_post(&self, _reader: Option<AccountId>, post: PostId) -> Result<Option<SeenPost>, ReadError> {

@@ -32,13 +32,6 @@ impl Report {
         }
         self.add(format!("{prefix}max_us"), whole(latencies_us.max()));
     }
-
-    /// Adds what a measured stretch took and, per million of what it did, how much processor time.
-    pub(crate) fn add_cost(&mut self, spent: Spent, done: u64) {
-        self.add("wall_s", spent.wall.as_secs_f64());
-        self.add("cpu_s", spent.cpu.as_secs_f64());
-        self.add("cpu_s_per_million", spent.cpu.as_secs_f64() * 1e6 / whole(done.max(1)));
-    }
 }
 
 impl Serialize for Report {

@@ -2,7 +2,7 @@
 //! earlier one failed, so that one run tells all; the counts of all steps close it.
 
 use crate::tally::Tally;
-use crate::{golden, openapi, process, root, server, tidy};
+use crate::{clients, faults, golden, openapi, process, root, server, tidy};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -13,13 +13,15 @@ pub(crate) struct Args {}
 /// A step's name and what runs it.
 type Step = (&'static str, fn() -> Result<Tally>);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 8] = [
     ("format", format),
     ("clippy", clippy),
     ("tidy", tidy::run),
     ("golden", || golden::run(&golden::Args::default())),
     ("openapi", || openapi::run(&openapi::Args { check: true })),
     ("release build", build),
+    ("clients", || clients::run(&clients::Args::default())),
+    ("kill -9", || faults::run(&faults::Args::default())),
 ];
 
 /// Runs every step and returns the sum of what they counted.

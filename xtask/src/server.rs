@@ -19,6 +19,9 @@ const POLL: Duration = Duration::from_millis(20);
 /// How many bytes of the server's log a failure shows.
 const LOG_TAIL_BYTES: usize = 8 * 1024;
 
+/// What the suites read from the environment.
+const SUITES_VARIABLES: [&str; 4] = ["ROOST_SEEDS", "ROOST_SEED", "ROOST_URL", "ROOST_OPS_URL"];
+
 /// Builds the server in release mode and returns its path.
 pub(crate) fn build() -> Result<PathBuf> {
     process::run(process::cargo().args(["build", "--release", "--package", "roost"]))?;
@@ -72,6 +75,10 @@ impl Server {
         let mut command = Command::new(binary);
         command.args(["serve", "--listen", &addresses.public, "--ops-listen", &addresses.operators, "--data"]).arg(data);
         command.env("ROOST_RATE_LIMITS", "off").stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        // These speak to the suites; a server would refuse to start with keys that it does not know.
+        for name in SUITES_VARIABLES {
+            command.env_remove(name);
+        }
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
         let mut server = Self { child, log: log.to_path_buf() };

@@ -5,6 +5,7 @@ use super::journal::{Attempt, Journal, Outcome};
 use super::load::agent;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// Statuses of one page: the most that the API gives.
 const PAGE: usize = 40;
@@ -12,11 +13,25 @@ const PAGE: usize = 40;
 /// The statuses of one account: for each text, the ids that carry it.
 type Found = BTreeMap<String, Vec<String>>;
 
-/// Checks every account's statuses and their count against the journal.
+/// How long after being ready the views may trail what the log held when it was opened.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
+/// Checks every account's statuses and their count against the journal, until they agree or the views have had their time.
 ///
 /// # Errors
 /// Fails with everything that is lost, doubled, foreign or miscounted.
 pub(super) fn all(url: &str, writers: &[Writer], journal: &Journal) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let checked = once(url, writers, journal);
+        if checked.is_ok() || started.elapsed() > CATCH_UP {
+            return checked;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn once(url: &str, writers: &[Writer], journal: &Journal) -> Result<()> {
     let mut wrong = Vec::new();
     for (number, writer) in writers.iter().enumerate() {
         let found = read(url, writer)?;

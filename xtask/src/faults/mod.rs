@@ -44,6 +44,13 @@ pub(crate) struct Args {
     keep: bool,
 }
 
+impl Default for Args {
+    /// The short run of continuous integration.
+    fn default() -> Self {
+        Self { kill9: 10, seed: 1, binaries: None, keep: false }
+    }
+}
+
 /// Who writes.
 #[derive(Debug, Clone, serde::Deserialize)]
 struct Writer {

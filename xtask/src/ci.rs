@@ -2,7 +2,7 @@
 //! earlier one failed, so that one run tells all; the counts of all steps close it.
 
 use crate::tally::Tally;
-use crate::{clients, faults, golden, openapi, process, root, server, tidy};
+use crate::{clients, faults, golden, openapi, pages, process, root, server, tidy};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ pub(crate) struct Args {}
 /// A step's name and what runs it.
 type Step = (&'static str, fn() -> Result<Tally>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("clippy", clippy),
     ("tidy", tidy::run),
@@ -21,8 +21,14 @@ const STEPS: [Step; 8] = [
     ("openapi", || openapi::run(&openapi::Args { check: true })),
     ("release build", build),
     ("clients", || clients::run(&clients::Args::default())),
+    ("pages", || pages::run(&pages::Args::default())),
     ("kill -9", || faults::run(&faults::Args::default())),
+    ("short benches", benches),
 ];
+
+/// The benches with the arguments that keep them short.
+const SHORT_BENCHES: [&[&str]; 2] =
+    [&["append", "--seconds", "1", "--runs", "1", "--in-flight", "1024"], &["fanout", "--accounts", "10000"]];
 
 /// Runs every step and returns the sum of what they counted.
 ///
@@ -59,4 +65,14 @@ fn clippy() -> Result<Tally> {
 fn build() -> Result<Tally> {
     server::build()?;
     Ok(Tally::one(true))
+}
+
+/// Runs each bench briefly: that it still runs and its results are right, not how fast it is on this machine.
+fn benches() -> Result<Tally> {
+    let mut tally = Tally::default();
+    for bench in SHORT_BENCHES {
+        process::run(process::cargo().args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench", "--json"]).args(bench))?;
+        tally += Tally::one(true);
+    }
+    Ok(tally)
 }

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<Tally> {
     let binary = server::built(args.binary.as_deref())?;
     let folder = tempfile::Builder::new().prefix("roost-pages-").tempdir().context("cannot make a folder")?;
     let data = folder.path().join("data");
-    process::run(Command::new(&binary).args(["demo", "--data"]).arg(&data))?;
+    process::run(server::command(&binary).args(["demo", "--data"]).arg(&data))?;
     let addresses = Addresses::free()?;
     let (server, ready) = Server::start(&binary, &data, &addresses, &folder.path().join("server.log"))?;
     println!("server ready at {} after {:.3} s", addresses.url(), ready.as_secs_f64());

@@ -19,8 +19,17 @@ const POLL: Duration = Duration::from_millis(20);
 /// How many bytes of the server's log a failure shows.
 const LOG_TAIL_BYTES: usize = 8 * 1024;
 
-/// What the suites read from the environment.
-const SUITES_VARIABLES: [&str; 4] = ["ROOST_SEEDS", "ROOST_SEED", "ROOST_URL", "ROOST_OPS_URL"];
+/// What the suites read from the environment; the server would refuse to start with keys that it does not know.
+const SUITES_VARIABLES: [&str; 6] = ["ROOST_SEEDS", "ROOST_SEED", "ROOST_URL", "ROOST_OPS_URL", "ROOST_CHROMIUM", "ROOST_CHROMEDRIVER"];
+
+/// Returns a command of the executable without what the environment says to the suites.
+pub(crate) fn command(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for name in SUITES_VARIABLES {
+        command.env_remove(name);
+    }
+    command
+}
 
 /// Builds the server in release mode and returns its path.
 pub(crate) fn build() -> Result<PathBuf> {
@@ -72,13 +81,9 @@ impl Server {
     /// Fails, showing the log's end, where the server ends early or is not ready in time.
     pub(crate) fn start(binary: &Path, data: &Path, addresses: &Addresses, log: &Path) -> Result<(Self, Duration)> {
         let out = File::options().create(true).append(true).open(log).context("cannot open the server's log")?;
-        let mut command = Command::new(binary);
+        let mut command = command(binary);
         command.args(["serve", "--listen", &addresses.public, "--ops-listen", &addresses.operators, "--data"]).arg(data);
         command.env("ROOST_RATE_LIMITS", "off").stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
-        // These speak to the suites; a server would refuse to start with keys that it does not know.
-        for name in SUITES_VARIABLES {
-            command.env_remove(name);
-        }
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
         let mut server = Self { child, log: log.to_path_buf() };

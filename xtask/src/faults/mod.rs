@@ -121,7 +121,8 @@ fn rounds(args: &Args, roost: &Path, folder: &Path) -> Result<Tally> {
 
 fn create_writers(roost: &Path, data: &Path) -> Result<Vec<Writer>> {
     let count = WRITERS.to_string();
-    let output = Command::new(roost).args(["accounts", "create", "--count", &count, "--prefix", "writer", "--data"]).arg(data).output()?;
+    let output =
+        server::command(roost).args(["accounts", "create", "--count", &count, "--prefix", "writer", "--data"]).arg(data).output()?;
     anyhow::ensure!(output.status.success(), "cannot create accounts: {}", String::from_utf8_lossy(&output.stderr).trim());
     let text = String::from_utf8(output.stdout).context("accounts are printed as text")?;
     text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("not an account: {line}"))).collect()

@@ -24,6 +24,7 @@ mod packed;
 #[cfg(test)]
 mod races;
 mod rates;
+mod removals;
 mod shard;
 mod slab;
 #[cfg(test)]

@@ -7,13 +7,12 @@ use rustc_hash::FxHashMap;
 
 use super::packed::PackedSet;
 use super::rates::Rate;
+use super::removals::Removals;
 use super::slab::Slab;
 use super::window::{self, Head, Range, Slot, State};
 
 /// Seats looked at when one must give way: an approximation of the longest unread.
 const VICTIMS_SAMPLED: usize = 16;
-/// Removals noted while rings are being filled; beyond it those fills are given up.
-const REMOVALS_NOTED_MAX: usize = 4_096;
 
 /// What all shards share.
 #[derive(Debug, Clone, Copy)]
@@ -85,33 +84,6 @@ pub(super) struct Enrolled {
     pub(super) read: Vec<u32>,
     /// Only their entries above this.
     pub(super) above: u64,
-}
-
-/// Posts removed while rings are being filled: what was read of their lists may be older.
-#[derive(Debug, Default)]
-pub(super) struct Removals {
-    posts: Vec<u64>,
-    lost: bool,
-    fills: u32,
-}
-
-impl Removals {
-    /// Notes a removal, where a fill is under way.
-    pub(super) fn note(&mut self, post: u64) {
-        if self.fills > 0 {
-            self.lost |= self.posts.len() >= REMOVALS_NOTED_MAX;
-            if !self.lost {
-                self.posts.push(post);
-            }
-        }
-    }
-
-    fn end_fill(&mut self) {
-        self.fills = self.fills.saturating_sub(1);
-        if self.fills == 0 {
-            *self = Self::default();
-        }
-    }
 }
 
 /// Rings of the readers whose number falls to this shard.
@@ -186,8 +158,7 @@ impl Shard {
             record.floor = 0;
         }
         head.state = State::Loading;
-        self.removals.fills += 1;
-        let removals_before = self.removals.posts.len();
+        let removals_before = self.removals.begin_fill();
         Plan::Load(Ticket { seat, generation: record.generation, follows: record.follows, whole, removals_before })
     }
 
@@ -339,11 +310,11 @@ impl Shard {
 
     /// Enters what the lists gave, newest first, and opens the ring to reads. `floor`: what the lists may have more of lies at or below.
     pub(super) fn finish(&mut self, ticket: Ticket, read: &[Slot], floor: u64) -> bool {
-        if !self.holds(ticket) || self.removals.lost {
+        if !self.holds(ticket) || self.removals.lost() {
             self.abandon(ticket);
             return false;
         }
-        let removed = self.removals.posts.get(ticket.removals_before..).unwrap_or_default();
+        let removed = self.removals.since(ticket.removals_before);
         let (Some(head), Some(record), Some(ring)) =
             (self.heads.get_mut(ticket.seat as usize), self.seats.get_mut(ticket.seat as usize), self.slab.ring_mut(ticket.seat))
         else {

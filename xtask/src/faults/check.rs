@@ -16,16 +16,18 @@ type Found = BTreeMap<String, Vec<String>>;
 /// How long after being ready the views may trail what the log held when it was opened.
 const CATCH_UP: Duration = Duration::from_secs(5);
 
-/// Checks every account's statuses and their count against the journal, until they agree or the views have had their time.
+/// Checks every account's statuses and their count against the journal, until they agree or the views have had their time. Returns how
+/// long that took.
 ///
 /// # Errors
 /// Fails with everything that is lost, doubled, foreign or miscounted.
-pub(super) fn all(url: &str, writers: &[Writer], journal: &Journal) -> Result<()> {
+pub(super) fn all(url: &str, writers: &[Writer], journal: &Journal) -> Result<Duration> {
     let started = Instant::now();
     loop {
+        let asked = started.elapsed();
         let checked = once(url, writers, journal);
-        if checked.is_ok() || started.elapsed() > CATCH_UP {
-            return checked;
+        if checked.is_ok() || asked > CATCH_UP {
+            return checked.map(|()| asked);
         }
         std::thread::sleep(Duration::from_millis(20));
     }

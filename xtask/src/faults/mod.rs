@@ -95,7 +95,7 @@ fn rounds(args: &Args, roost: &Path, folder: &Path) -> Result<Tally> {
     let addresses = Addresses::free()?;
     let mut journal = Journal::create(&folder.join("journal.jsonl"))?;
     let mut random = StdRng::seed_from_u64(args.seed);
-    let mut slowest = Duration::ZERO;
+    let (mut slowest, mut latest) = (Duration::ZERO, Duration::ZERO);
     let (mut server, _) = Server::start(roost, &data, &addresses, &log)?;
     for round in 1..=args.kill9 {
         let moment = Duration::from_millis(random.random_range(0..KILL_WITHIN_MS));
@@ -108,14 +108,16 @@ fn rounds(args: &Args, roost: &Path, folder: &Path) -> Result<Tally> {
         slowest = slowest.max(ready);
         anyhow::ensure!(ready <= READY_MAX, "round {round}: ready only after {:.1} s\n{}", ready.as_secs_f64(), server.log_tail());
         let url = addresses.url();
-        check::all(&url, &writers, &journal).with_context(|| format!("round {round}, seed {}\n{}", args.seed, server.log_tail()))?;
+        let caught_up = check::all(&url, &writers, &journal);
+        latest = latest.max(caught_up.with_context(|| format!("round {round}, seed {}\n{}", args.seed, server.log_tail()))?);
         let unanswered = journal.unanswered().len();
         journal.settle(load::again(&url, &writers, &journal.unanswered())?)?;
         check::all(&url, &writers, &journal).with_context(|| format!("round {round}, seed {}, after sending again", args.seed))?;
         println!("faults: round {round}: killed after {} ms, {} in all, {unanswered} sent again", moment.as_millis(), journal.counts());
     }
     server.stop()?;
-    println!("faults: {} kills, {}, slowest restart {} ms", args.kill9, journal.counts(), slowest.as_millis());
+    println!("faults: {} kills, {}", args.kill9, journal.counts());
+    println!("faults: slowest start {} ms, views behind for {} ms at most after it", slowest.as_millis(), latest.as_millis());
     Ok(Tally { passed: u64::from(args.kill9), failed: 0 })
 }
 

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use schemas::PartitionId;
 use schemas::ids::PARTITIONS_MAX;
@@ -88,6 +89,11 @@ pub(super) fn check_layout(layout: LogLayout) -> Result<(), LogError> {
     Ok(())
 }
 
+/// How long a lock that somebody holds is tried for.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
+/// The pause between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
 /// The lock on a log's folder, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct FolderLock {
@@ -100,7 +106,7 @@ impl FolderLock {
         let path = log.join("lock");
         let open = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path);
         let mut file = open.map_err(|error| failed("open", &path, &error))?;
-        taken(file.try_lock(), log, &mut file)?;
+        taken(patiently(|| file.try_lock()), log, &mut file)?;
         // Who holds it is a help to people, not part of the lock: a full disk must not keep the log from being read.
         if let Err(error) = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
             tracing::warn!(%error, path = %path.display(), "cannot note the holder of the lock");
@@ -112,8 +118,19 @@ impl FolderLock {
     pub(super) fn shared(log: &Path) -> Result<Self, LogError> {
         let path = log.join("lock");
         let mut file = File::open(&path).map_err(|error| failed("open", &path, &error))?;
-        taken(file.try_lock_shared(), log, &mut file)?;
+        taken(patiently(|| file.try_lock_shared()), log, &mut file)?;
         Ok(Self { _file: file })
+    }
+}
+
+/// Tries again for a moment: a process that is being started from the former holder has its files open until it runs its own program.
+fn patiently(attempt: impl Fn() -> Result<(), TryLockError>) -> Result<(), TryLockError> {
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_PAUSE),
+            outcome => return outcome,
+        }
     }
 }
 

@@ -148,12 +148,14 @@ impl Inner {
         let mut spaces = Spaces::clone(&self.spaces());
         let of_view = spaces.view_mut(view);
         let (registry, answer) = change(of_view.registry).map_err(|fault| fault.of(view))?;
+        let mut step = self.database.batch().durability(Some(PersistMode::SyncAll));
         for number in registry.numbers() {
             if !of_view.spaces.iter().any(|(known, _)| *known == number) {
-                of_view.spaces.push((number, open::open_version(&self.database, &self.options, view, number)?));
+                let space = open::open_version(&self.database, &self.options, view, number)?;
+                step.insert(&space, open::BIRTH_KEY, [layout::FORMAT]);
+                of_view.spaces.push((number, space));
             }
         }
-        let mut step = self.database.batch().durability(Some(PersistMode::SyncAll));
         step.insert(&self.meta, layout::registry_key(view), registry.encode());
         step.commit().map_err(failed)?;
         of_view.registry = registry;

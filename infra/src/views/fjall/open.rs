@@ -63,7 +63,9 @@ pub(super) fn open(path: &Path, options: &FjallOptions) -> Result<(Database, Key
         let registry = read_registry(&meta, view)?;
         let mut spaces = Vec::new();
         for number in registry.numbers() {
-            spaces.push((number, open_version(&database, options, view, number)?));
+            let space = open_version(&database, options, view, number)?;
+            check_whole(&database, &meta, &space, view, number)?;
+            spaces.push((number, space));
         }
         views.push((view, ViewSpaces { registry, spaces }));
     }
@@ -79,6 +81,23 @@ fn keyspace_options(options: &FjallOptions) -> KeyspaceCreateOptions {
 /// The keyspace of a version, made if absent.
 pub(super) fn open_version(database: &Database, options: &FjallOptions, view: View, number: u32) -> Result<Keyspace, ViewError> {
     database.keyspace(&layout::keyspace_name(view, number), || keyspace_options(options)).map_err(failed)
+}
+
+/// What every keyspace of a version holds from its beginning: no table has the tag 0.
+pub(super) const BIRTH_KEY: [u8; 1] = [0];
+
+/// Makes sure that a version's rows are those that its checkpoints speak of. A store that lost a keyspace (seen with fjall after kills in
+/// the midst of its making) gives an empty one in its place: then the checkpoints go, and the view is filled again from the log.
+fn check_whole(database: &Database, meta: &Keyspace, space: &Keyspace, view: View, number: u32) -> Result<(), ViewError> {
+    if space.get(BIRTH_KEY).map_err(failed)?.is_some() {
+        return Ok(());
+    }
+    if meta.prefix(layout::checkpoints_prefix(view, number)).next().is_some() {
+        tracing::warn!(view = view.name(), version = number, "a view has lost its rows: it is filled again from the log");
+        remove_checkpoints(database, meta, view, number)?;
+        space.clear().map_err(failed)?;
+    }
+    space.insert(BIRTH_KEY, [FORMAT]).map_err(failed)
 }
 
 fn check_format(path: &Path, database: &Database, meta: &Keyspace) -> Result<(), ViewError> {

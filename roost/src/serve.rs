@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -15,6 +16,9 @@ use crate::face::{self, Api, Face};
 use crate::media;
 use crate::node::Node;
 use crate::ops::{self, Ops};
+
+/// How long a start waits for the views at the most: a view that is filled anew must not keep the rest from being served.
+const CATCH_UP_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// Where a server listens.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,7 @@ pub async fn run(
         TcpListener::bind(config.ops_listen).await.with_context(|| format!("cannot listen on {} (ops_listen)", config.ops_listen))?;
     let addresses = Addresses { public: public.local_addr()?, ops: operators.local_addr()? };
     let node = Arc::new(start(config, &addresses).await?);
+    catch_up(&node).await;
     let router = public_routes(&node);
     let ops = ops::routes(Ops { node: node.clone(), metrics });
     let (ending, ended) = tokio::sync::watch::channel(false);
@@ -63,6 +68,13 @@ pub async fn run(
 async fn start(config: Config, addresses: &Addresses) -> anyhow::Result<Node> {
     let public_url = public_url(&config, addresses);
     Node::start(config, &public_url, system_clock()).await
+}
+
+/// Waits, within limits, until the views show all that the log holds: after a crash nobody reads a feed that lacks what was acknowledged.
+async fn catch_up(node: &Node) {
+    if node.projectors.is_some() && tokio::time::timeout(CATCH_UP_TIME_MAX, node.settle()).await.is_err() {
+        tracing::warn!(waited_s = CATCH_UP_TIME_MAX.as_secs(), "the views trail the log: serving while they catch up");
+    }
 }
 
 /// The URL under which clients reach a server: the configured one, its own address, or this machine for a wildcard.

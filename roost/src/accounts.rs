@@ -7,7 +7,6 @@ use anyhow::{Context, bail};
 use commands::accounts::{Accounts, Created as Opened, NewAccount, OPERATOR_SCOPES};
 use commands::handle::system_clock;
 use indicatif::{ProgressBar, ProgressStyle};
-use schemas::AccountId;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::CreateArgs;
@@ -123,9 +122,4 @@ fn bar(length: usize, shown: bool) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} accounts, {per_sec}, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length as u64).with_style(style)
-}
-
-/// An account that exists, by its handle.
-pub async fn named(accounts: &Accounts, handle: &str) -> anyhow::Result<Option<AccountId>> {
-    Ok(accounts.named(handle).await?)
 }

@@ -88,10 +88,11 @@ fn public_url(config: &Config, addresses: &Addresses) -> String {
 
 /// Everything that clients reach: the API of the node's roles, the pages, and pictures.
 fn public_routes(node: &Node) -> Router {
-    let api = infra::http::finish(node.api(), node.edge.clone());
+    let operations = node.api();
+    let api = infra::http::finish(operations.clone(), node.edge.clone());
     let open = node.config.sign_ups == SignUps::Open;
     let sign_up = node.commands.as_ref().filter(|_| open).map(|role| role.writes.clone());
     let face = Face { title: node.config.title.as_str().into(), api: Api(api), sign_up };
-    let routes = node.api().merge(face::routes(face.clone())).merge(media::routes(node.stores.blobs.clone()));
+    let routes = operations.merge(face::routes(face.clone())).merge(media::routes(node.stores.blobs.clone()));
     face::in_the_frame(infra::http::finish(routes, node.edge.clone()), face)
 }

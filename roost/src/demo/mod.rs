@@ -78,7 +78,7 @@ pub async fn run(config: Config, seed: u64) -> anyhow::Result<()> {
     let mut cast = HashMap::new();
     let mut people = Vec::new();
     for handle in handles() {
-        if accounts::named(&commands.accounts, handle).await?.is_some() {
+        if commands.accounts.named(handle).await?.is_some() {
             node.shutdown().await?;
             bail!("{folder} has an account named {handle} already: give the demo a folder of its own (--data DIR)");
         }

@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod clients;
+mod cluster;
 mod faults;
 mod golden;
 mod openapi;
@@ -36,6 +37,8 @@ enum Command {
     Tidy,
     /// Runs the Mastodon.py and masto suites against a freshly started server.
     Clients(clients::Args),
+    /// Starts and stops real servers on this machine: Kafka, CQL, Elasticsearch and a schema registry.
+    Cluster(cluster::Args),
     /// Looks at the pages in headless Chromium, on a freshly started server with the demo in it.
     Pages(pages::Args),
     /// Measures one path of the platform in release mode.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args).map(finish),
         Command::Tidy => tidy::run().map(finish),
         Command::Clients(args) => clients::run(&args).map(finish),
+        Command::Cluster(args) => cluster::run(&args),
         Command::Pages(args) => pages::run(&args).map(finish),
         Command::Bench(args) => bench::run(&args),
         Command::Faults(args) => faults::run(&args).map(finish),

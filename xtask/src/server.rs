@@ -20,7 +20,18 @@ const POLL: Duration = Duration::from_millis(20);
 const LOG_TAIL_BYTES: usize = 8 * 1024;
 
 /// What the suites read from the environment; the server would refuse to start with keys that it does not know.
-const SUITES_VARIABLES: [&str; 6] = ["ROOST_SEEDS", "ROOST_SEED", "ROOST_URL", "ROOST_OPS_URL", "ROOST_CHROMIUM", "ROOST_CHROMEDRIVER"];
+const SUITES_VARIABLES: [&str; 10] = [
+    "ROOST_SEEDS",
+    "ROOST_SEED",
+    "ROOST_URL",
+    "ROOST_OPS_URL",
+    "ROOST_CHROMIUM",
+    "ROOST_CHROMEDRIVER",
+    "ROOST_TEST_KAFKA",
+    "ROOST_TEST_CQL",
+    "ROOST_TEST_ELASTIC",
+    "ROOST_TEST_REGISTRY",
+];
 
 /// Returns a command of the executable without what the environment says to the suites.
 pub(crate) fn command(binary: &Path) -> Command {

@@ -27,8 +27,13 @@ const STEPS: [Step; 10] = [
 ];
 
 /// The benches with the arguments that keep them short.
-const SHORT_BENCHES: [&[&str]; 2] =
-    [&["append", "--seconds", "1", "--runs", "1", "--in-flight", "1024"], &["fanout", "--accounts", "10000"]];
+const SHORT_BENCHES: [&[&str]; 5] = [
+    &["append", "--accounts", "20000", "--seconds", "1", "--runs", "1", "--in-flight", "1024"],
+    &["fanout", "--accounts", "5000"],
+    &["home", "--accounts", "10000", "--readers", "100", "--cold-readers", "100", "--seconds", "3"],
+    &["post", "--accounts", "3000", "--readers", "300", "--connections", "64", "--seconds", "5"],
+    &["search", "--documents", "50000", "--queries", "50", "--runs", "1", "--seconds", "1"],
+];
 
 /// Runs every step and returns the sum of what they counted.
 ///

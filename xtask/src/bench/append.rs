@@ -1,10 +1,12 @@
 //! Commands through the write side, in process: each of the callers in flight publishes a post of ordinary size and waits for its
-//! receipt, which comes when the record is on the disk and known to be valid.
+//! receipt, which comes when the record is on the disk and known to be valid. Who publishes is drawn from workload W1.
 //!
 //! The write side runs as in the embedded deployment: decision rows go to the view store meanwhile. In the same run, bare threads write
 //! blocks of the same bytes and sync them: what the disk itself gives.
 
-use super::report::{Report, Spent, Stopwatch, latencies, whole};
+use super::dice::{Dice, Weighted};
+use super::report::{Report, Spent, Stopwatch, forget_peak_memory, latencies, median, micros, whole};
+use super::w1::W1;
 use anyhow::{Context, Result, ensure};
 use commands::handle::{WriteOptions, WriteSide, system_clock};
 use commands::registration::{Registration, register};
@@ -25,8 +27,9 @@ use std::time::{Duration, Instant};
 
 /// 140 characters, the length of a post in workload W1.
 const TEXT: &str = "a post of a hundred and forty characters, which is what people write on average when they are given more room than that, as measured in W1..";
-/// Who publishes.
-const ACCOUNTS: u64 = 2_000;
+const SEED: u64 = 1;
+/// Accounts being opened at any time.
+const OPENING: u32 = 1_024;
 /// Bytes of a record with its frame, as it rests on the disk.
 const RECORD_BYTES: u64 = 350;
 /// What is not measured, at the beginning of each stretch.
@@ -46,6 +49,9 @@ pub(crate) struct Args {
     /// Runs, each on a log of its own.
     #[arg(long, default_value_t = 5)]
     runs: usize,
+    /// Accounts of workload W1; all are opened before anything is measured.
+    #[arg(long, default_value_t = 100_000)]
+    accounts: usize,
     /// Partitions of the log.
     #[arg(long, default_value_t = 8)]
     partitions: u16,
@@ -78,18 +84,22 @@ pub(super) fn run(args: &Args) -> Result<Report> {
         cpu: Duration::ZERO,
     };
     let mut found: Vec<Found> = args.in_flight.iter().map(new).collect();
+    let posters = W1::generate(args.accounts, SEED).posters();
+    forget_peak_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     for _ in 0..args.runs {
         let folder = tempfile::Builder::new().prefix("bench-append-").tempdir_in(&parent).context("cannot make a folder")?;
-        runtime.block_on(measure(args, folder.path(), &mut found))?;
+        runtime.block_on(measure(args, &posters, folder.path(), &mut found))?;
         for found in &mut found {
             found.raw_rates.push(raw(folder.path(), args, found.in_flight)?);
         }
     }
     let mut report = Report::new("append");
+    report.add("accounts", whole(u64::from(posters.count())));
     for found in found {
         found.report(&mut report);
     }
+    report.add_peak_memory();
     Ok(report)
 }
 
@@ -102,12 +112,10 @@ impl Found {
         Ok(())
     }
 
-    fn report(mut self, report: &mut Report) {
+    fn report(self, report: &mut Report) {
         let prefix = format!("in_flight_{}_", self.in_flight);
-        let (rate, raw) = (median(&mut self.rates), median(&mut self.raw_rates));
-        report.add(format!("{prefix}rate_per_s"), rate);
-        report.add(format!("{prefix}rate_per_s_min"), self.rates.first().copied().unwrap_or_default());
-        report.add(format!("{prefix}rate_per_s_max"), self.rates.last().copied().unwrap_or_default());
+        let (rate, raw) = (median(&self.rates), median(&self.raw_rates));
+        report.add_spread(&format!("{prefix}rate"), "_per_s", &self.rates);
         report.add_latencies(&prefix, &self.latencies_us);
         report.add(format!("{prefix}cpu_s_per_million"), self.cpu.as_secs_f64() * 1e6 / whole(self.done.max(1)));
         report.add(format!("{prefix}raw_rate_per_s"), raw);
@@ -115,25 +123,20 @@ impl Found {
     }
 }
 
-fn median(figures: &mut [f64]) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
-}
-
 /// One run: a fresh log and view store, then each number of callers in turn.
-async fn measure(args: &Args, folder: &Path, found: &mut [Found]) -> Result<()> {
+async fn measure(args: &Args, posters: &Arc<Weighted>, folder: &Path, found: &mut [Found]) -> Result<()> {
     let layout = LogLayout { generation: 1, partitions: args.partitions };
     let log = EmbeddedLog::open(folder.join("log"), EmbeddedOptions::new(layout))?;
     let views = Arc::new(FjallViews::open(&folder.join("views"), FjallOptions::default())?);
     let (on_log, clock) = (Arc::clone(&log), system_clock());
     let write_side = WriteSide::start(on_log, views, clock, WriteOptions::default()).await?;
-    open_accounts(&write_side).await?;
+    open_accounts(&write_side, posters.count()).await?;
     let before = records(log.as_ref()).await?;
     let mut accepted = 0;
     for (stretch, found) in (1_u128..).zip(found) {
         let warm = Instant::now() + WARM_UP;
         let end = warm + Duration::from_secs(args.seconds);
-        let call = |caller| tokio::spawn(call(Arc::clone(&write_side), stretch, caller, warm, end));
+        let call = |caller| tokio::spawn(call(Arc::clone(&write_side), Arc::clone(posters), (stretch, caller), warm, end));
         let callers: Vec<_> = (0..found.in_flight).map(call).collect();
         tokio::time::sleep_until(warm.into()).await;
         let watch = Stopwatch::start();
@@ -152,13 +155,19 @@ async fn measure(args: &Args, folder: &Path, found: &mut [Found]) -> Result<()> 
     Ok(())
 }
 
-async fn open_accounts(write_side: &Arc<WriteSide>) -> Result<()> {
+/// Opens the accounts of W1, a bounded number at any time.
+async fn open_accounts(write_side: &Arc<WriteSide>, accounts: u32) -> Result<()> {
     let mut opening = tokio::task::JoinSet::new();
-    for account in (1..=ACCOUNTS).map(AccountId) {
+    for first in 1..=u64::from(OPENING) {
         let bus = Arc::clone(write_side);
-        let (handle, profile, trace) = (format!("u{account}"), Profile::default(), TraceContext::default());
-        let registration = Registration { account, handle, profile, credentials: None, invited_by: AccountId(0), trace };
-        opening.spawn(async move { register(bus.as_ref(), registration).await });
+        opening.spawn(async move {
+            for account in (first..=u64::from(accounts)).step_by(OPENING as usize).map(AccountId) {
+                let (handle, profile, trace) = (format!("u{account}"), Profile::default(), TraceContext::default());
+                let registration = Registration { account, handle, profile, credentials: None, invited_by: AccountId(0), trace };
+                register(bus.as_ref(), registration).await?;
+            }
+            anyhow::Ok(())
+        });
     }
     while let Some(opened) = opening.join_next().await {
         opened.context("a registration panicked")??;
@@ -175,8 +184,14 @@ async fn records(log: &dyn EventLog) -> Result<u64> {
 }
 
 /// Publishes until the end; returns the latencies after warming up, and how many commands were accepted in all.
-async fn call(bus: Arc<WriteSide>, stretch: u128, caller: u64, warm: Instant, end: Instant) -> Result<(Histogram<u64>, u64)> {
-    let mut found = latencies();
+async fn call(
+    bus: Arc<WriteSide>,
+    posters: Arc<Weighted>,
+    (stretch, caller): (u128, u64),
+    warm: Instant,
+    end: Instant,
+) -> Result<(Histogram<u64>, u64)> {
+    let (mut found, mut dice) = (latencies(), Dice::new(SEED + caller));
     let mut count = 0_u64;
     loop {
         let started = Instant::now();
@@ -185,9 +200,9 @@ async fn call(bus: Arc<WriteSide>, stretch: u128, caller: u64, warm: Instant, en
         }
         count += 1;
         let id = CommandId((stretch << 96) | (u128::from(caller) << 48) | u128::from(count));
-        bus.execute(publish(id, AccountId(1 + (caller * 7_919 + count * 31) % ACCOUNTS))).await?;
+        bus.execute(publish(id, AccountId(1 + u64::from(posters.draw(&mut dice))))).await?;
         if started >= warm {
-            found.saturating_record(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX).max(1));
+            found.saturating_record(micros(started.elapsed()));
         }
     }
 }

@@ -10,12 +10,14 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
+use hdrhistogram::Histogram;
 use infra::timelines::ring::Policy;
 use infra::timelines::{Entry, NaiveTimelines, RingOptions, RingTimelines, Stretch, TimelineError, TimelineOp, TimelineSource, Timelines};
 use schemas::{AccountId, PartitionId, PostId, Snowflake};
 
-use super::report::{Report, Spent, Stopwatch};
-use super::w1::{Dice, W1};
+use super::dice::Dice;
+use super::report::{Report, Spent, Stopwatch, latencies, micros};
+use super::w1::W1;
 
 const SEED: u64 = 1;
 const RUNS: usize = 5;
@@ -52,7 +54,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     report.add("edges", w1.edges() as f64);
     measure(&w1, &w1.readers().collect::<Vec<_>>(), "readers_hot_", &mut report)?;
     measure(&w1, &(0..w1.accounts()).collect::<Vec<_>>(), "all_hot_", &mut report)?;
-    report.add("peak_rss_mb", peak_rss_bytes().unwrap_or_default() as f64 / 1e6);
+    report.add_peak_memory();
     Ok(report)
 }
 
@@ -163,29 +165,35 @@ impl Bench {
     }
 
     /// Applies posts from both threads.
-    fn apply(&self, posts: &Posts) -> anyhow::Result<Spent> {
+    fn apply(&self, posts: &Posts, batches_us: &mut Histogram<u64>) -> anyhow::Result<Spent> {
         let done = [const { AtomicU64::new(0) }; THREADS];
         let watch = Stopwatch::start();
-        let applied: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
+        let applied: Vec<anyhow::Result<Histogram<u64>>> = std::thread::scope(|scope| {
             let threads = posts.batches.iter().zip(&done).map(|(batches, own)| scope.spawn(|| self.apply_batches(batches, own, &done)));
             let threads: Vec<_> = threads.collect();
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked")))).collect()
         });
         let spent = watch.spent();
-        applied.into_iter().collect::<anyhow::Result<()>>()?;
+        for of_thread in applied {
+            batches_us.add(of_thread?)?;
+        }
         Ok(spent)
     }
 
-    fn apply_batches(&self, batches: &[Vec<TimelineOp>], own: &AtomicU64, all: &[AtomicU64]) -> anyhow::Result<()> {
+    /// Applies the batches of one thread; how long each took.
+    fn apply_batches(&self, batches: &[Vec<TimelineOp>], own: &AtomicU64, all: &[AtomicU64]) -> anyhow::Result<Histogram<u64>> {
         let applied = block_on(async {
+            let mut batches_us = latencies();
             for batch in batches {
                 while all.iter().any(|other| own.load(Ordering::Relaxed) > other.load(Ordering::Relaxed).saturating_add(BATCHES_AHEAD)) {
                     std::thread::yield_now();
                 }
+                let began = Instant::now();
                 self.timelines.apply(batch).await?;
+                batches_us.saturating_record(micros(began.elapsed()));
                 own.fetch_add(1, Ordering::Relaxed);
             }
-            anyhow::Ok(())
+            anyhow::Ok(batches_us)
         });
         // Whoever has ended, or failed, holds nobody up.
         own.store(u64::MAX, Ordering::Relaxed);
@@ -245,22 +253,20 @@ fn measure(w1: &Arc<W1>, readers: &[u32], prefix: &str, report: &mut Report) -> 
     let cold_us = began.elapsed().as_secs_f64() * 1e6 / readers.len().max(1) as f64;
     // A first, discarded run is what the comparison with the reference looks at.
     let posts = bench.draw(DELIVERIES_PER_RUN / 4);
-    bench.apply(&posts)?;
+    bench.apply(&posts, &mut latencies())?;
     bench.check(readers)?;
-    let (mut rates, mut cpu_s, mut deliveries) = (Vec::new(), 0.0, 0);
+    let (mut rates, mut cpu_s, mut deliveries, mut batches_us) = (Vec::new(), 0.0, 0, latencies());
     for _ in 0..RUNS {
         let posts = bench.draw(DELIVERIES_PER_RUN);
-        let spent = bench.apply(&posts)?;
+        let spent = bench.apply(&posts, &mut batches_us)?;
         cpu_s += spent.cpu.as_secs_f64();
         rates.push(posts.deliveries as f64 / spent.wall.as_secs_f64());
         deliveries += posts.deliveries;
     }
     bench.check(readers)?;
-    rates.sort_by(f64::total_cmp);
     let stats = bench.timelines.stats();
-    for (name, n) in [("median", RUNS / 2), ("min", 0), ("max", RUNS - 1)] {
-        report.add(format!("{prefix}rate_{name}_per_s"), rates.get(n).copied().unwrap_or_default());
-    }
+    report.add_spread(&format!("{prefix}rate"), "_per_s", &rates);
+    report.add_latencies(&format!("{prefix}batch_"), &batches_us);
     report.add(format!("{prefix}cpu_s_per_million"), cpu_s * 1e6 / deliveries as f64);
     report.add(format!("{prefix}rings"), stats.rings as f64);
     report.add(format!("{prefix}entry_bytes"), stats.ring_bytes as f64 / stats.entries.max(1) as f64);
@@ -273,11 +279,4 @@ fn measure(w1: &Arc<W1>, readers: &[u32], prefix: &str, report: &mut Report) -> 
 
 fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(work))
-}
-
-/// The most memory that this process ever held, in bytes.
-fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1_024)
 }

@@ -4,9 +4,16 @@
 //! another.
 
 mod append;
+mod dice;
 mod fanout;
+mod gen_w1;
 mod home;
+mod http;
+mod post;
 mod report;
+mod rows;
+mod search;
+mod text;
 mod w1;
 
 use anyhow::{Context, Result};
@@ -31,6 +38,12 @@ enum Bench {
     Fanout(fanout::Args),
     /// Pages of the home timeline, in process and over HTTP beside a static body of the same size.
     Home(home::Args),
+    /// Posts over HTTP through the whole platform, beside a static body of the same size; only what settles counts.
+    Post(post::Args),
+    /// Indexing and searching posts through the search port, beside tantivy itself on the same documents.
+    Search(search::Args),
+    /// Workload W1 itself: its size, its shape and its checksum, the same for the same seed.
+    Gen(gen_w1::Args),
 }
 
 /// Measures and prints; a build for development first starts its own release build, since its figures would mean nothing.
@@ -45,6 +58,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Bench::Append(bench) => append::run(bench)?,
         Bench::Fanout(bench) => fanout::run(bench)?,
         Bench::Home(bench) => home::run(bench)?,
+        Bench::Post(bench) => post::run(bench)?,
+        Bench::Search(bench) => search::run(bench)?,
+        Bench::Gen(bench) => gen_w1::run(bench)?,
     };
     print_report(&report, args.json)?;
     Ok(ExitCode::SUCCESS)

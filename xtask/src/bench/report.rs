@@ -1,4 +1,5 @@
-//! What a bench found: named figures with their unit in the name (`rate_per_s`, `p99_us`), in the order in which they were added.
+//! What a bench found: named figures with their unit in the name (`rate_per_s`, `p99_us`), in the order in which they were added, and
+//! notes: what a reader of the figures must know of how they came about.
 
 use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
@@ -12,17 +13,37 @@ use std::time::{Duration, Instant};
 pub(crate) struct Report {
     bench: &'static str,
     figures: Vec<(String, f64)>,
+    notes: Vec<(&'static str, String)>,
 }
 
 impl Report {
     /// Starts an empty report.
     pub(crate) fn new(bench: &'static str) -> Self {
-        Self { bench, figures: Vec::new() }
+        Self { bench, figures: Vec::new(), notes: Vec::new() }
     }
 
     /// Adds a figure; its name ends in its unit.
     pub(crate) fn add(&mut self, name: impl Into<String>, value: f64) {
         self.figures.push((name.into(), value));
+    }
+
+    /// Adds a sentence or another text.
+    pub(crate) fn note(&mut self, name: &'static str, text: impl Into<String>) {
+        self.notes.push((name, text.into()));
+    }
+
+    /// Adds median, least and most of what several turns gave, as `NAME_median_UNIT` and so on.
+    pub(crate) fn add_spread(&mut self, name: &str, unit: &str, figures: &[f64]) {
+        let mut sorted = figures.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        for (which, figure) in [("median", sorted.get(sorted.len() / 2)), ("min", sorted.first()), ("max", sorted.last())] {
+            self.add(format!("{name}_{which}{unit}"), figure.copied().unwrap_or_default());
+        }
+    }
+
+    /// Adds the most memory that this process held since its start, or since [`forget_peak_memory`].
+    pub(crate) fn add_peak_memory(&mut self) {
+        self.add("peak_rss_mb", whole(peak_rss_bytes().unwrap_or_default()) / 1e6);
     }
 
     /// Adds the percentiles of latencies in microseconds.
@@ -36,10 +57,13 @@ impl Report {
 
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.figures.len() + 1))?;
+        let mut map = serializer.serialize_map(Some(self.figures.len() + self.notes.len() + 1))?;
         map.serialize_entry("bench", self.bench)?;
         for (name, value) in &self.figures {
             map.serialize_entry(name, value)?;
+        }
+        for (name, text) in &self.notes {
+            map.serialize_entry(name, text)?;
         }
         map.end()
     }
@@ -50,7 +74,10 @@ impl fmt::Display for Report {
         writeln!(f, "{}", self.bench)?;
         for (name, value) in &self.figures {
             let digits = if value.abs() >= 100.0 { 0 } else { 3 };
-            writeln!(f, "  {name:<28}{value:>16.digits$}")?;
+            writeln!(f, "  {name:<40}{value:>16.digits$}")?;
+        }
+        for (name, text) in &self.notes {
+            writeln!(f, "  {name}: {text}")?;
         }
         Ok(())
     }
@@ -92,6 +119,30 @@ pub(crate) fn latencies() -> Histogram<u64> {
 /// Returns a count as a figure; beyond 2^53 it loses its last digits, which no figure here reaches.
 pub(crate) fn whole(count: u64) -> f64 {
     count as f64
+}
+
+/// Returns the median of figures, the upper one of two.
+pub(crate) fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+/// Returns a duration in microseconds, at least one, as histograms take it.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
+}
+
+/// Makes the kernel count the most memory held anew from now on: what was only needed to prepare does not count.
+pub(crate) fn forget_peak_memory() {
+    // A kernel that refuses leaves the peak of the whole run, which is no less.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1_024)
 }
 
 fn cpu() -> Duration {

@@ -13,7 +13,7 @@ const MAY_NAME: [(&str, &[&str]); 8] = [
     ("queries", &["schemas", "infra"]),
     ("replay-tools", &["schemas", "infra", "commands", "projectors", "queries"]),
     ("roost", &["schemas", "infra", "commands", "projectors", "queries", "replay-tools"]),
-    ("xtask", &["schemas", "infra", "commands", "projectors", "queries", "replay-tools"]),
+    ("xtask", &["schemas", "infra", "commands", "projectors", "queries", "replay-tools", "roost"]),
 ];
 
 pub(super) fn complaints(sources: &Sources) -> Vec<String> {

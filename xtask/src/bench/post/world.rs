@@ -1,0 +1,146 @@
+//! The whole platform in this process, on embedded stores in a folder, with the accounts of workload W1.
+//!
+//! Every account is opened by commands and has its token. Follows of the hydrated readers are rows written beside the log: by commands
+//! they would take minutes, and what is measured is what posts cost, which depends on the rows alone.
+
+use super::super::dice::Weighted;
+use super::super::rows::{COMMIT_ROWS, commit, follow, put};
+use super::super::w1::W1;
+use anyhow::{Context, Result, ensure};
+use commands::accounts::{Accounts, NewAccount, OPERATOR_SCOPES};
+use commands::handle::system_clock;
+use infra::config::Layered;
+use infra::timelines::{Stretch, Timelines};
+use infra::views::Version;
+use roost::node::Node;
+use schemas::rows::{AccountStatsRow, RowKey, codec, keys};
+use schemas::{AccountId, RelationId};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Accounts being opened at any time.
+const OPENING: usize = 256;
+
+/// An account.
+pub(super) struct Member {
+    pub(super) id: AccountId,
+    pub(super) token: String,
+}
+
+/// A reader, and whom it follows, as numbers of W1.
+pub(super) struct Reader {
+    pub(super) account: u32,
+    pub(super) followees: Vec<u32>,
+}
+
+/// The platform and who is there.
+pub(super) struct World {
+    pub(super) node: Node,
+    /// Everybody, by the number in W1.
+    pub(super) members: Vec<Member>,
+    /// Readers with their followees, whose timelines are hot.
+    pub(super) readers: Vec<Reader>,
+    pub(super) posters: Arc<Weighted>,
+    /// Follows in all of W1.
+    pub(super) edges: u64,
+}
+
+impl World {
+    /// Opens the accounts in an empty folder, and makes the timelines of so many readers hot.
+    pub(super) async fn new(folder: &Path, accounts: usize, readers: usize, seed: u64) -> Result<Self> {
+        let mut layered = Layered::default();
+        layered.set("data", &folder.display().to_string(), "the bench")?;
+        layered.set("rate_limits", "off", "the bench")?;
+        let node = Node::start(layered.finish()?, "https://bench.example", system_clock()).await?;
+        let w1 = W1::generate(accounts, seed);
+        let role = node.commands.as_ref().context("the node takes no commands")?;
+        let members = open(&role.accounts, w1.accounts()).await?;
+        node.settle().await;
+        let followees = |account: u32| Reader { account, followees: w1.followees(account).to_vec() };
+        let readers = w1.some_readers(readers).into_iter().map(followees).collect();
+        let world = Self { node, members, readers, posters: w1.posters(), edges: w1.edges() as u64 };
+        world.count_followers(&w1).await?;
+        drop(w1);
+        world.follow().await?;
+        for reader in &world.readers {
+            world.node.stores.timelines.home(world.id(reader.account), Stretch { limit: 1, ..Stretch::default() }).await?;
+        }
+        Ok(world)
+    }
+
+    /// The id of an account of W1.
+    pub(super) fn id(&self, account: u32) -> AccountId {
+        self.members.get(account as usize).map_or(AccountId(0), |member| member.id)
+    }
+
+    /// Posts that the views count, of everybody.
+    pub(super) async fn statuses(&self) -> Result<u64> {
+        let mut all = 0;
+        for members in self.members.chunks(COMMIT_ROWS) {
+            all += self.stats(members).await?.iter().map(|row| row.statuses).sum::<u64>();
+        }
+        Ok(all)
+    }
+
+    async fn stats(&self, members: &[Member]) -> Result<Vec<AccountStatsRow>> {
+        let keys: Vec<RowKey> = members.iter().map(|member| keys::account_stats(member.id)).collect();
+        let rows = self.node.ports.views.get(Version::Live, &keys).await?;
+        rows.into_iter().map(|row| row.map_or(Ok(AccountStatsRow::default()), |bytes| Ok(codec::decode(&bytes)?))).collect()
+    }
+
+    /// Gives every account the number of followers that it has in W1, by which timelines choose between push and pull.
+    async fn count_followers(&self, w1: &W1) -> Result<()> {
+        let mut account = 0;
+        for members in self.members.chunks(COMMIT_ROWS) {
+            let mut writes = Vec::new();
+            for (member, row) in members.iter().zip(self.stats(members).await?) {
+                let followers = w1.followers(account).len() as u64;
+                put(&mut writes, keys::account_stats(member.id), &AccountStatsRow { followers, ..row });
+                account += 1;
+            }
+            commit(&*self.node.ports.views, &mut writes).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes whom the readers follow.
+    async fn follow(&self) -> Result<()> {
+        let mut writes = Vec::new();
+        for reader in &self.readers {
+            let account = self.id(reader.account);
+            for target in &reader.followees {
+                let (relation, target) = (RelationId(u64::from(reader.account) << 32 | u64::from(*target)), self.id(*target));
+                follow(&mut writes, relation, account, target);
+            }
+            if writes.len() >= COMMIT_ROWS {
+                commit(&*self.node.ports.views, &mut writes).await?;
+            }
+        }
+        commit(&*self.node.ports.views, &mut writes).await
+    }
+}
+
+/// Opens accounts, a bounded number at any time.
+async fn open(accounts: &Arc<Accounts>, count: u32) -> Result<Vec<Member>> {
+    let mut opening = tokio::task::JoinSet::new();
+    for first in 0..OPENING {
+        let accounts = accounts.clone();
+        opening.spawn(async move {
+            let mut opened = Vec::new();
+            for number in (first..count as usize).step_by(OPENING) {
+                let scopes = OPERATOR_SCOPES.map(str::to_owned).to_vec();
+                let new = NewAccount { username: format!("person_{number}"), confirmed: true, scopes, ..NewAccount::default() };
+                let created = accounts.create(new).await?;
+                opened.push((number, Member { id: created.id, token: created.token }));
+            }
+            anyhow::Ok(opened)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(opened) = opening.join_next().await {
+        all.extend(opened.context("opening accounts panicked")??);
+    }
+    all.sort_unstable_by_key(|(number, _)| *number);
+    ensure!(all.len() == count as usize, "{} of {count} accounts were opened", all.len());
+    Ok(all.into_iter().map(|(_, member)| member).collect())
+}

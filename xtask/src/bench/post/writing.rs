@@ -1,7 +1,7 @@
 //! What the clients of the bench write: posts by authors drawn from workload W1, and what was acknowledged.
 
 use super::super::dice::Dice;
-use super::super::http::Talk;
+use super::super::http::{STATIC, Talk, client};
 use super::super::text::Texts;
 use super::world::World;
 use anyhow::{Context, Result};
@@ -96,7 +96,7 @@ impl Talk for Writing {
         self.author = self.world.posters.draw(&mut self.dice);
         let token = self.world.members.get(self.author as usize).map_or("", |member| member.token.as_str());
         let text = self.texts.get(self.dice.below(TEXTS as u32) as usize).map_or("", String::as_str);
-        let path = if self.written.is_some() { "/api/v1/statuses" } else { super::super::http::STATIC };
+        let path = if self.written.is_some() { "/api/v1/statuses" } else { STATIC };
         render(&mut self.buffer, path, token, text);
         &self.buffer
     }
@@ -104,7 +104,7 @@ impl Talk for Writing {
     fn heard(&mut self, head: &[u8], body: &[u8]) -> Result<()> {
         let Some(written) = &self.written else { return Ok(()) };
         written.add(post_id(body)?, self.author);
-        if memchr::memmem::find(head, b"roost-stale").is_some() {
+        if client::value(std::str::from_utf8(head)?, "roost-stale").is_some() {
             written.stale.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())

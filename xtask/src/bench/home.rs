@@ -24,8 +24,7 @@ const DEEPER_PAGES: usize = 3;
 /// Readers whose pages are compared with the reference.
 const CHECKED_READERS: usize = 100;
 
-/// What to read, and how. The graph is that of all accounts; of its readers, so many evenly spread ones are there with all whom they
-/// follow, the others only as authors.
+/// What to read, and how.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Accounts of workload W1; there are as many posts, drawn by its rates.

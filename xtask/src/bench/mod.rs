@@ -33,14 +33,34 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Bench {
     /// Commands through the write side, in process: decide, encode, group commit, fsync, acknowledge.
+    ///
+    /// Every account of workload W1 is opened first; who publishes is drawn by its rates. In the same run bare threads write and sync
+    /// blocks of the same bytes. At the end the log holds as many records as were acknowledged, or the bench fails.
     Append(append::Args),
     /// Deliveries of posts into home timelines, in process, on workload W1.
+    ///
+    /// Every edge of the graph is pushed; first to the accounts that read, then to everybody. Feeds equal the naive reference before and after,
+    /// or the bench fails.
     Fanout(fanout::Args),
     /// Pages of the home timeline, in process and over HTTP beside a static body of the same size.
+    ///
+    /// The graph is all of workload W1; of its readers, --readers evenly spread ones (and --cold-readers more) are there with all whom they
+    /// follow, the others only as authors. Readers come by their rates in W1; some pages are deeper ones, some of cold timelines. `home`
+    /// is that mix, `home_hot` newest pages of hot timelines alone, `static` a body of the same size; they take turns. Last, the mix at half
+    /// the rate with open-loop arrivals. Ids equal the naive reference before anything is timed, or the bench fails.
     Home(home::Args),
     /// Posts over HTTP through the whole platform, beside a static body of the same size; only what settles counts.
+    ///
+    /// Every account of workload W1 is opened by commands and has a token; who posts is drawn by W1's rates. Of its readers, --readers evenly
+    /// spread ones are there with all whom they follow, and have hot timelines. `settled_rate` counts posts whose records were in all
+    /// views within two seconds; `settle` is that delay, for every record; `visible_to_author`, `visible_to_follower` and `searchable` follow
+    /// single posts from their sending until a reader or a searcher sees them. Last, half the rate with open-loop arrivals. At the end the
+    /// views count what was acknowledged and homes are what it comes to, or the bench fails.
     Post(post::Args),
     /// Indexing and searching posts through the search port, beside tantivy itself on the same documents.
+    ///
+    /// tantivy itself indexes on one thread and on all cores, in as much memory as it likes and one commit, and finds the newest 20 by a
+    /// collector over all segments. Both give the same hits, and a sample those of a look at every document, or the bench fails.
     Search(search::Args),
     /// Workload W1 itself: its size, its shape and its checksum, the same for the same seed.
     Gen(gen_w1::Args),

@@ -31,8 +31,7 @@ const CHECKED_READERS: usize = 50;
 const CHECKED_PAGES: usize = 3;
 const PAGE: usize = 40;
 
-/// What to post, and where. All accounts of workload W1 are opened and have tokens; of its readers, so many evenly spread ones are there with
-/// all whom they follow and hot timelines, the others only post.
+/// What to post, and where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Accounts of workload W1, who post by its rates.

@@ -113,6 +113,11 @@ impl FactReader {
             }
         }
     }
+
+    /// Returns once the log goes on after what was read. Fails when the log is closed before.
+    pub async fn wait(&self) -> Result<(), ProjectError> {
+        self.log.wait_for(self.partition, self.at.next).await.map_err(ProjectError::Log)
+    }
 }
 
 /// Where every partition begins.

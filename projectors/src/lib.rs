@@ -29,4 +29,4 @@ pub use rebuild::{Done, RebuildPorts, Report, Target, rebuild};
 pub use release::{Release, Released, release};
 pub use service::{ProjectorOptions, ProjectorPorts, Projectors};
 pub use touches::touches;
-pub use verify::{DIFFERENCES_TOLD_MAX, Difference, Fault, Verified, compare_rows, verify};
+pub use verify::{DIFFERENCES_TOLD_MAX, Difference, Fault, Verified, compare_rows, verify, verify_search};

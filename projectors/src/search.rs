@@ -80,7 +80,7 @@ fn renamed(event: &Event) -> Option<AccountId> {
 }
 
 /// Adds what an event changes of posts and tags.
-fn project(event: &Event, changes: &mut Vec<SearchChange>) {
+pub(crate) fn project(event: &Event, changes: &mut Vec<SearchChange>) {
     match event {
         Event::PostPublished(e) => {
             changes.push(status(e.post, e.account, &e.spoiler, &e.text));

@@ -27,7 +27,7 @@ use crate::rebuild::{Gates, RebuildPorts, Report, Target, rebuild_behind};
 use crate::release::{Release, Released, release};
 use crate::run::{Gate, Sink, Tail};
 use crate::search::SearchSink;
-use crate::verify::{Verified, verify_behind};
+use crate::verify::{Verified, verify_behind, verify_search_behind};
 
 /// What projections read from and write to.
 #[derive(Clone)]
@@ -133,10 +133,14 @@ impl Projectors {
         rebuild_behind(&ports, &self.gates, self.options, targets, report).await
     }
 
-    /// Compares a live view with the log. The view stands still for the last part; reads and the other views' readers go on.
-    pub async fn verify(&self, view: View) -> Result<Verified, ProjectError> {
+    /// Compares a live view, or the search index, with the log. It stands still for the last part; reads and the other views' readers go on.
+    pub async fn verify(&self, target: Target) -> Result<Verified, ProjectError> {
         let _alone = self.maintain()?;
-        verify_behind(&self.ports.log, &self.ports.views, &self.gates.views, self.options, view).await
+        match (target, &self.ports.search) {
+            (Target::View(view), _) => verify_behind(&self.ports.log, &self.ports.views, &self.gates.views, self.options, view).await,
+            (Target::Search, Some(search)) => verify_search_behind(&self.ports.log, &**search, &self.gates.search, self.options).await,
+            (Target::Search, None) => Err(ProjectError::Refused("this process keeps no search index: ask one that does".into())),
+        }
     }
 
     /// Every dead letter.

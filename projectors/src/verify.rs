@@ -1,7 +1,10 @@
 //! Verifies views: the log folded again into memory, up to the live checkpoints, and every row of every table compared.
 //!
 //! A view is compared while its live steps stand still, so that rows and checkpoints agree; reads go on. The fold is the loop's own, over
-//! the reference store: what it finds are rows that a fault, a bug of a store, or an operator's discard left behind.
+//! the reference store: what it finds are rows that a fault, a bug of a store, or an operator's discard left behind. The search index has
+//! no rows, but documents: see [`search`].
+
+mod search;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +21,9 @@ use crate::ProjectorOptions;
 use crate::error::ProjectError;
 use crate::group::Group;
 use crate::run::{Gate, Tail};
+
+pub use search::verify_search;
+pub(crate) use search::verify_search_behind;
 
 /// Rows read from the store at once.
 const PAGE: usize = 2_000;
@@ -39,9 +45,9 @@ pub enum Fault {
 /// A row that is not as the log says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// The table's name.
+    /// The table's name, or `search`.
     pub table: String,
-    /// Partition key and sort key, in hexadecimal, with a slash between.
+    /// Partition key and sort key, in hexadecimal, with a slash between; of a document, its kind and id.
     pub key: String,
     /// What is wrong.
     pub fault: Fault,
@@ -50,7 +56,7 @@ pub struct Difference {
 /// What was found in a view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
-    /// The view's name.
+    /// The view's name, or `search`.
     pub view: String,
     /// Rows that the log says are there.
     pub rows: u64,
@@ -142,15 +148,22 @@ pub async fn compare_rows(
 impl Verified {
     /// Begins with nothing found.
     pub fn of(view: View) -> Self {
-        Self { view: view.name().to_owned(), rows: 0, differing: 0, differences: Vec::new() }
+        Self::named(view.name())
+    }
+
+    fn named(name: &str) -> Self {
+        Self { view: name.to_owned(), rows: 0, differing: 0, differences: Vec::new() }
     }
 
     /// Adds a row that is not as the log says.
     pub fn add(&mut self, key: &RowKey, fault: Fault) {
+        self.add_difference(key.table.name(), format!("{}/{}", hex(&key.pk), hex(&key.sk)), fault);
+    }
+
+    fn add_difference(&mut self, table: &str, key: String, fault: Fault) {
         self.differing += 1;
         if self.differences.len() < DIFFERENCES_TOLD_MAX {
-            let key_text = format!("{}/{}", hex(&key.pk), hex(&key.sk));
-            self.differences.push(Difference { table: key.table.name().to_owned(), key: key_text, fault });
+            self.differences.push(Difference { table: table.to_owned(), key, fault });
         }
     }
 }

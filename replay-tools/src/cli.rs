@@ -19,9 +19,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Prints events of the log as JSON lines, in the order of time.
+    ///
+    /// Works while the server runs (--ops), or on the data folder of one that does not (--data).
     #[command(after_help = "Examples:\n  replay-tools inspect --data data --account ana --since 2026-11-01T00:00:00Z\n  \
-                            replay-tools inspect --data data --type PostPublished --limit 10\n  \
-                            replay-tools inspect --data data --from 1.3.1729")]
+                            replay-tools inspect --data data --from 1.3.1729 --limit 10\n  \
+                            replay-tools inspect --ops http://127.0.0.1:8081 --type PostPublished --follow")]
     Inspect(InspectArgs),
     /// Computes views anew from the log, beside those that serve, then swaps them in.
     ///
@@ -30,10 +32,11 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  replay-tools rebuild --ops http://127.0.0.1:8081\n  \
                             replay-tools rebuild timelines search --data data")]
     Rebuild(WorkArgs),
-    /// Folds the log again and compares every row of the views with it. Exit code 0: all equal; 1: rows differ; 2: could not be done.
+    /// Folds the log again and compares every row of the views, and every document of the search index, with it. Exit code 0: all equal;
+    /// 1: some differ; 2: could not be done.
     ///
-    /// Views: accounts, relations, statuses, timelines, identity, settings, and with --data also decisions (what the write side decides
-    /// on); all if none is named. The search index has no rows: rebuild it when in doubt.
+    /// Views: accounts, relations, statuses, timelines, identity, settings, search, and with --data also decisions (what the write side
+    /// decides on); all if none is named.
     #[command(after_help = "Examples:\n  replay-tools verify --data data\n  replay-tools verify statuses --ops http://127.0.0.1:8081")]
     Verify(WorkArgs),
     /// Records that a view could not take, and those held back behind them.
@@ -56,9 +59,9 @@ pub(crate) struct Place {
 /// Options of `inspect`.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct InspectArgs {
-    /// The data folder of a server that does not run.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: PathBuf,
+    /// Where.
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Only events that concern this account.
     #[arg(long, value_name = "ID|HANDLE")]
     pub(crate) account: Option<String>,
@@ -77,6 +80,9 @@ pub(crate) struct InspectArgs {
     /// Lines at the most.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
+    /// Waits at the end of the log and prints what comes, until it is stopped.
+    #[arg(long, requires = "ops", conflicts_with = "until")]
+    pub(crate) follow: bool,
 }
 
 /// Options of `rebuild` and `verify`.
@@ -133,5 +139,7 @@ mod tests {
         Cli::command().debug_assert();
         assert!(Cli::try_parse_from(["replay-tools", "verify"]).is_err(), "a place must be named");
         assert!(Cli::try_parse_from(["replay-tools", "rebuild", "search", "--data", "d"]).is_ok());
+        assert!(Cli::try_parse_from(["replay-tools", "inspect", "--follow", "--ops", "u"]).is_ok());
+        assert!(Cli::try_parse_from(["replay-tools", "inspect", "--follow", "--data", "d"]).is_err(), "nobody writes to it");
     }
 }

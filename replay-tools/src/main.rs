@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use projectors::Done;
-use replay_tools::inspect::{self, Filter};
+use replay_tools::inspect::{self, Asked};
 use replay_tools::letters::{self, ReleaseRequest};
 use replay_tools::offline::Deployment;
 use replay_tools::ops::Line;
@@ -69,24 +69,25 @@ fn offline<T>(data: &Path, work: impl AsyncFnOnce(&Deployment) -> anyhow::Result
 }
 
 fn run_inspect(args: &InspectArgs) -> anyhow::Result<u8> {
-    let time = |text: &Option<String>| text.as_deref().map(inspect::time_ms).transpose();
-    let mut filter = Filter {
-        account: None,
-        kind: args.kind.clone(),
-        since_ms: time(&args.since)?,
-        until_ms: time(&args.until)?,
-        from: args.from.as_deref().map(inspect::position).transpose()?,
-        limit: args.limit,
-    };
-    offline(&args.data, async |deployment| {
-        if let Some(name) = &args.account {
-            filter.account = Some(inspect::account_named(&*deployment.views, name).await?);
-        }
-        let mut out = BufWriter::new(stdout());
-        inspect::inspect(&deployment.log, &filter, &mut out).await?;
-        out.flush()?;
-        Ok(EXIT_EQUAL)
-    })
+    let InspectArgs { place, account, kind, since, until, from, limit, follow } = args.clone();
+    let asked = Asked { account, kind, since, until, from, limit, follow };
+    let mut out = BufWriter::new(stdout());
+    if let Some(data) = &place.data {
+        offline(data, async |deployment| {
+            let filter = asked.filter(&*deployment.views).await?;
+            inspect::inspect(&deployment.log, filter, &mut out).await
+        })?;
+    } else if let Some(url) = &place.ops {
+        Remote::new(url).inspect(&asked, &mut |line| {
+            if let Line::Event(event) = line {
+                inspect::write_line(&mut out, &event)?;
+            }
+            // Whoever follows wants to see each as it comes.
+            if follow { Ok(out.flush()?) } else { Ok(()) }
+        })?;
+    }
+    out.flush()?;
+    Ok(EXIT_EQUAL)
 }
 
 fn bar() -> ProgressBar {
@@ -106,10 +107,13 @@ fn run_rebuild(args: &WorkArgs) -> anyhow::Result<u8> {
     if let Some(data) = &args.place.data {
         records = offline(data, async |deployment| rebuild::rebuild(deployment, &targets, &|done| show(&bar, done)).await)?;
     } else if let Some(url) = &args.place.ops {
-        Remote::new(url).rebuild(&args.views, &mut |line| match line {
-            Line::Progress(done) => show(&bar, done),
-            Line::Finished { records: read } => records = read,
-            Line::Verified(_) | Line::Failed { .. } => {}
+        Remote::new(url).rebuild(&args.views, &mut |line| {
+            match line {
+                Line::Progress(done) => show(&bar, done),
+                Line::Finished { records: read } => records = read,
+                Line::Verified(_) | Line::Event(_) | Line::Failed { .. } => {}
+            }
+            Ok(())
         })?;
     }
     let seconds = bar.elapsed().as_secs_f64();
@@ -125,8 +129,8 @@ fn run_verify(args: &WorkArgs) -> anyhow::Result<u8> {
     if let Some(data) = &args.place.data {
         differing = offline(data, async |deployment| {
             let mut differing = 0;
-            for view in verify::views_offline(&args.views)? {
-                let found = verify::verify(deployment, view).await?;
+            for target in verify::targets_offline(&args.views)? {
+                let found = verify::verify(deployment, target).await?;
                 writeln!(stdout(), "{}", verify::summary(&found))?;
                 differing += found.differing;
             }
@@ -139,6 +143,7 @@ fn run_verify(args: &WorkArgs) -> anyhow::Result<u8> {
                 let _ = writeln!(stdout(), "{}", verify::summary(&found));
                 differing += found.differing;
             }
+            Ok(())
         })?;
     }
     Ok(if differing == 0 { EXIT_EQUAL } else { EXIT_DIFFERS })

@@ -2,52 +2,50 @@
 
 mod decisions;
 
-use anyhow::{Context, bail};
-use projectors::{ProjectorOptions, Verified};
+use anyhow::{Context, anyhow};
+use projectors::{ProjectorOptions, Target, Verified};
 use schemas::rows::View;
 
 use crate::offline::Deployment;
 
-/// Reads what to verify beside a running server; nothing named, every view that is projected. What the write side keeps itself,
-/// `decisions`, stands still only while no server runs: see [`views_offline`].
-pub fn views(names: &[String]) -> anyhow::Result<Vec<View>> {
-    let mut views = Vec::new();
-    for name in names {
-        match View::named(name).filter(|view| View::PROJECTED.contains(view)) {
-            Some(view) => views.push(view),
-            None => {
-                let known: Vec<_> = View::PROJECTED.iter().map(|view| view.name()).collect();
-                bail!("{name} is no view to verify: there are {}", known.join(", "))
-            }
-        }
+/// Reads what to verify beside a running server; nothing named, every view that is projected and the search index. What the write side
+/// keeps itself, `decisions`, stands still only while no server runs: see [`targets_offline`].
+pub fn targets(names: &[String]) -> anyhow::Result<Vec<Target>> {
+    if names.is_empty() {
+        return Ok(Target::all());
     }
-    Ok(if views.is_empty() { View::PROJECTED.to_vec() } else { views })
+    let known = || Target::all().iter().map(|target| target.name()).collect::<Vec<_>>().join(", ");
+    let named = |name: &String| Target::named(name).ok_or_else(|| anyhow!("{name} is nothing to verify: there are {}", known()));
+    names.iter().map(named).collect()
 }
 
-/// Reads what to verify in a data folder that no server has open; nothing named, every view.
-pub fn views_offline(names: &[String]) -> anyhow::Result<Vec<View>> {
+/// Reads what to verify in a data folder that no server has open; nothing named, everything.
+pub fn targets_offline(names: &[String]) -> anyhow::Result<Vec<Target>> {
     let (own, others): (Vec<String>, Vec<String>) = names.iter().cloned().partition(|name| *name == View::Decisions.name());
-    let mut found = if others.is_empty() && !own.is_empty() { Vec::new() } else { views(&others)? };
+    let mut found = if others.is_empty() && !own.is_empty() { Vec::new() } else { targets(&others)? };
     if names.is_empty() || !own.is_empty() {
-        found.push(View::Decisions);
+        found.push(Target::View(View::Decisions));
     }
     Ok(found)
 }
 
-/// Verifies a view in a data folder that no server has open.
-pub async fn verify(deployment: &Deployment, view: View) -> anyhow::Result<Verified> {
-    if view == View::Decisions {
-        return decisions::verify(deployment).await;
-    }
-    let verified = projectors::verify(&deployment.log, &deployment.views, ProjectorOptions::default(), view).await;
-    verified.with_context(|| format!("view {} could not be verified", view.name()))
+/// Verifies a view, or the search index, in a data folder that no server has open.
+pub async fn verify(deployment: &Deployment, target: Target) -> anyhow::Result<Verified> {
+    let options = ProjectorOptions::default();
+    let verified = match target {
+        Target::View(View::Decisions) => return decisions::verify(deployment).await,
+        Target::View(view) => projectors::verify(&deployment.log, &deployment.views, options, view).await,
+        Target::Search => projectors::verify_search(&deployment.log, &deployment.search, options).await,
+    };
+    verified.with_context(|| format!("{} could not be verified", target.name()))
 }
 
 /// What was found, for people.
 pub fn summary(found: &Verified) -> String {
+    let what = if found.view == Target::Search.name() { "documents" } else { "rows" };
     let mut text = match found.differing {
-        0 => format!("{}: {} rows, all as the log says", found.view, found.rows),
-        differing => format!("{}: {} rows, {differing} NOT as the log says", found.view, found.rows),
+        0 => format!("{}: {} {what}, all as the log says", found.view, found.rows),
+        differing => format!("{}: {} {what}, {differing} NOT as the log says", found.view, found.rows),
     };
     for difference in &found.differences {
         text.push_str(&format!("\n  {:?} {} {}", difference.fault, difference.table, difference.key));

@@ -1,18 +1,24 @@
 //! The operators' port: metrics, readiness, and what `roost accounts` and `replay-tools` ask of a running server.
 
+mod inspect;
 mod replay;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use bytes::Bytes;
+use futures_util::stream;
 use infra::telemetry::PrometheusHandle;
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::{mpsc, watch};
 
 use crate::accounts::{Wanted, open};
 use crate::node::Node;
@@ -29,6 +35,8 @@ pub struct Ops {
     pub node: Arc<Node>,
     /// Renders the metrics, if they are recorded.
     pub metrics: Option<PrometheusHandle>,
+    /// Turns true when the process is told to stop: answers without an end then end.
+    pub ending: watch::Receiver<bool>,
 }
 
 /// The operators' routes.
@@ -39,6 +47,7 @@ pub fn routes(ops: Ops) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(render))
         .route("/ops/accounts", post(create_account))
+        .route("/ops/inspect", get(inspect::inspect))
         .with_state(ops);
     tools.into_iter().fold(own, Router::merge)
 }
@@ -86,6 +95,13 @@ async fn create_account(State(ops): State<Ops>, Json(wanted): Json<Wanted>) -> R
         }
         Err(error) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &format!("{error:#}")),
     }
+}
+
+/// Sends lines as they come.
+fn stream_lines(lines: mpsc::Receiver<String>) -> Response {
+    let body =
+        stream::unfold(lines, |mut lines| async move { lines.recv().await.map(|line| (Ok::<_, Infallible>(Bytes::from(line)), lines)) });
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(body)).into_response()
 }
 
 /// An answer that says why not.

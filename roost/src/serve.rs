@@ -43,8 +43,8 @@ pub async fn run(
     let node = Arc::new(start(config, &addresses).await?);
     catch_up(&node).await;
     let router = public_routes(&node);
-    let ops = ops::routes(Ops { node: node.clone(), metrics });
     let (ending, ended) = tokio::sync::watch::channel(false);
+    let ops = ops::routes(Ops { node: node.clone(), metrics, ending: ended.clone() });
     let wait = |mut ended: tokio::sync::watch::Receiver<bool>| async move {
         let _ = ended.wait_for(|over| *over).await;
     };

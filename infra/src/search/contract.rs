@@ -30,6 +30,7 @@ pub async fn run(open: Open<'_>) {
     replays_change_nothing(open()).await;
     commits_by_itself(open()).await;
     swaps_versions(open()).await;
+    dumps_what_it_holds(open()).await;
     for seed in 1..=3 {
         equals_the_reference(open(), seed).await;
     }
@@ -241,6 +242,40 @@ async fn swaps_versions(index: Arc<dyn SearchIndex>) {
     assert!(matches!(index.checkpoint(Version::Number(1), P0).await, Err(SearchError::NoVersion(1))));
 }
 
+/// All that a version holds, in pages of `limit` items.
+async fn dumped(index: &dyn SearchIndex, version: Version, limit: usize) -> Vec<(Item, u64)> {
+    let mut all: Vec<(Item, u64)> = Vec::new();
+    loop {
+        let after = all.last().map(|(item, _)| item.clone());
+        let page = index.dump(version, after, limit).await.unwrap();
+        assert!(page.len() <= limit, "{page:?}");
+        let last = page.len() < limit;
+        all.extend(page);
+        if last {
+            return all;
+        }
+    }
+}
+
+async fn dumps_what_it_holds(index: Arc<dyn SearchIndex>) {
+    assert_eq!(dumped(&*index, LIVE, 3).await, [], "a fresh index holds nothing");
+    let documents = vec![tag("b"), status(2, 1, "two"), account(9, "nine", "Nine"), status(1, 1, "one"), tag("a"), status(300, 7, "far")];
+    fill(&*index, documents).await;
+    let writes =
+        vec![put(6, status(2, 1, "two, edited")), SearchWrite { offset: 7, change: SearchChange::Delete(Item::Status(PostId(1))) }];
+    index.apply(LIVE, P0, writes, checkpoint(8)).await.unwrap();
+    index.apply(LIVE, P1, vec![put(0, tag("a"))], checkpoint(1)).await.unwrap();
+    index.flush().await.unwrap();
+    let held = [account(9, "nine", "Nine"), status(2, 1, "two, edited"), status(300, 7, "far"), tag("a"), tag("b")];
+    let expected: Vec<(Item, u64)> = held.iter().map(|document| (document.item(), document.fingerprint())).collect();
+    for limit in [1, 2, 5, 100] {
+        assert_eq!(dumped(&*index, LIVE, limit).await, expected, "in pages of {limit}");
+    }
+    let number = index.begin().await.unwrap();
+    assert_eq!(dumped(&*index, Version::Number(number), 3).await, []);
+    assert!(matches!(index.dump(Version::Number(number + 1), None, 3).await, Err(SearchError::NoVersion(_))));
+}
+
 /// A random history and random queries give the hits of the reference.
 async fn equals_the_reference(index: Arc<dyn SearchIndex>, seed: u64) {
     const WORDS: [&str; 12] = ["cat", "cats", "dog", "caté", "Über", "ub", "a_b", "x-y", "東京", "京", "the", "tha"];
@@ -275,6 +310,7 @@ async fn equals_the_reference(index: Arc<dyn SearchIndex>, seed: u64) {
             }
         }
         index.flush().await.unwrap();
+        assert_eq!(dumped(&*index, LIVE, 7).await, dumped(&reference, LIVE, 1_000).await, "seed {seed}");
         for _ in 0..60 {
             let mut asked = String::new();
             for _ in 0..=random.below(4) {

@@ -1,6 +1,7 @@
 //! The search index in memory: the naive reference, which reads every document of every search. For tests and demos.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
@@ -166,6 +167,15 @@ impl SearchIndex for MemorySearch {
             SearchQuery::Accounts(asked) => documents.accounts(asked),
             SearchQuery::Tags(asked) => documents.tags(asked),
         })
+    }
+
+    async fn dump(&self, version: Version, after: Option<Item>, limit: usize) -> Result<Vec<(Item, u64)>, SearchError> {
+        let state = self.state.read();
+        let number = state.registry.resolve(version)?;
+        let Some(documents) = state.versions.get(&number) else { return Ok(Vec::new()) };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let page = documents.documents.range((from, Bound::Unbounded)).take(limit);
+        Ok(page.map(|(item, document)| (item.clone(), document.fingerprint())).collect())
     }
 
     async fn flush(&self) -> Result<(), SearchError> {

@@ -8,6 +8,7 @@
 pub mod analysis;
 #[cfg(test)]
 pub mod contract;
+mod fingerprint;
 pub mod memory;
 pub mod query;
 pub mod tantivy;
@@ -181,6 +182,11 @@ pub trait SearchIndex: Send + Sync + 'static {
 
     /// Hits of a search in the live version, in order.
     async fn search(&self, query: SearchQuery) -> Result<Vec<Item>, SearchError>;
+
+    /// What a version holds, for verification: items in their order, those after `after`, `limit` of them at the most, each with the
+    /// fingerprint of its document ([`SearchDocument::fingerprint`]). What was applied and is not searchable yet is not among them; an item
+    /// that a fault put in twice comes twice. Fewer than `limit` only at the end.
+    async fn dump(&self, version: Version, after: Option<Item>, limit: usize) -> Result<Vec<(Item, u64)>, SearchError>;
 
     /// Makes what was applied durable and searchable now.
     async fn flush(&self) -> Result<(), SearchError>;

@@ -1,23 +1,19 @@
 //! Rebuild, verify and dead letters, for `replay-tools --ops`: its own functions, behind HTTP.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use bytes::Bytes;
-use futures_util::stream;
 use projectors::Projectors;
 use replay_tools::letters::ReleaseRequest;
 use replay_tools::ops::{self, LINES_MAX};
 use tokio::sync::mpsc;
 
-use super::refuse;
+use super::{refuse, stream_lines};
 use crate::node::Node;
 
 /// The routes, for a node that projects.
@@ -77,11 +73,4 @@ fn projectors(node: &Node) -> Option<&Projectors> {
 
 fn no_role() -> Response {
     refuse(StatusCode::CONFLICT, "this node has not the role `projectors`")
-}
-
-/// Sends lines as they come.
-fn stream_lines(lines: mpsc::Receiver<String>) -> Response {
-    let body =
-        stream::unfold(lines, |mut lines| async move { lines.recv().await.map(|line| (Ok::<_, Infallible>(Bytes::from(line)), lines)) });
-    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(body)).into_response()
 }

@@ -89,6 +89,11 @@ impl Server {
         format!("{}{path}", self.url)
     }
 
+    /// Where the operators' port is.
+    pub fn ops_url(&self) -> &str {
+        &self.ops
+    }
+
     /// Creates an account through the operators' port.
     pub fn member(&self, username: &str) -> Member {
         let body = serde_json::json!({ "username": username });

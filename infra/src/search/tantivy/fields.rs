@@ -3,12 +3,13 @@
 //! ```text
 //! key     identity (kind u8, id u64 BE or tag name)     found by, to be replaced
 //! order   id of the post or account, 0 for tags         sorts each segment, newest first
+//! print   fingerprint of the whole document              compared with the log's by `verify`
 //! text    words of a post, with positions               author  who wrote it
 //! name    words of an account's names                   handle  folded
 //! tag     folded name, zero, name
 //! ```
 //!
-//! Nothing is stored and nothing is scored: hits are ids, and their order is the order of the documents.
+//! No text is stored and nothing is scored: hits are ids, and their order is the order of the documents.
 
 use std::mem;
 
@@ -16,11 +17,14 @@ use ::tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFie
 use ::tantivy::store::Compressor;
 use ::tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
 use ::tantivy::{IndexSettings, IndexSortByField, Order, TantivyDocument, Term};
+use schemas::{AccountId, PostId};
 
 use crate::search::{Item, SearchDocument, analysis};
 
 /// The name of the fast field that sorts documents.
 pub(super) const ORDER: &str = "order";
+/// The name of the fast field that holds fingerprints.
+pub(super) const FINGERPRINT: &str = "print";
 /// The name of our tokenizer.
 pub(super) const TOKENIZER: &str = "roost";
 /// Ends the folded name of a tag; folded names do not hold it.
@@ -29,8 +33,9 @@ const TAG_END: char = '\0';
 /// The fields, in the order of the schema.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
-    key: Field,
+    pub(super) key: Field,
     order: Field,
+    print: Field,
     pub(super) text: Field,
     pub(super) author: Field,
     pub(super) name: Field,
@@ -49,6 +54,7 @@ impl Fields {
         let fields = Self {
             key: schema.add_bytes_field("key", INDEXED),
             order: schema.add_u64_field(ORDER, FAST),
+            print: schema.add_u64_field(FINGERPRINT, FAST),
             text: schema.add_text_field("text", indexed(TOKENIZER, IndexRecordOption::WithFreqsAndPositions)),
             author: schema.add_u64_field("author", INDEXED),
             name: schema.add_text_field("name", indexed(TOKENIZER, IndexRecordOption::Basic)),
@@ -67,6 +73,7 @@ impl Fields {
     pub(super) fn document(&self, document: SearchDocument) -> TantivyDocument {
         let mut into = TantivyDocument::new();
         into.add_bytes(self.key, &key(&document.item()));
+        into.add_u64(self.print, document.fingerprint());
         match document {
             SearchDocument::Account { id, handle, display_name } => {
                 into.add_u64(self.order, id.0);
@@ -93,7 +100,8 @@ pub(super) fn tag_name(term: &[u8]) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn key(item: &Item) -> Vec<u8> {
+/// The identity at rest; keys sort as items do.
+pub(super) fn key(item: &Item) -> Vec<u8> {
     let (kind, id) = match item {
         Item::Account(id) => (1, id.0),
         Item::Status(id) => (2, id.0),
@@ -102,6 +110,18 @@ fn key(item: &Item) -> Vec<u8> {
     let mut bytes = vec![kind];
     bytes.extend(id.to_be_bytes());
     bytes
+}
+
+/// The item of a key.
+pub(super) fn item(key: &[u8]) -> Option<Item> {
+    let (kind, rest) = key.split_first()?;
+    let id = || Some(u64::from_be_bytes(rest.try_into().ok()?));
+    match kind {
+        1 => Some(Item::Account(AccountId(id()?))),
+        2 => Some(Item::Status(PostId(id()?))),
+        3 => Some(Item::Tag(std::str::from_utf8(rest).ok()?.to_owned())),
+        _ => None,
+    }
 }
 
 /// Segments in time order, the newest document first; no store to speak of.

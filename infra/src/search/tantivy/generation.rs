@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use ::tantivy::directory::MmapDirectory;
 use ::tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use ::tantivy::schema::Schema;
 use ::tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyError};
 use parking_lot::{Condvar, Mutex};
 use schemas::PartitionId;
@@ -15,7 +16,7 @@ use schemas::rows::Checkpoint;
 
 use super::TantivyOptions;
 use super::fields::{self, Fields};
-use super::ledger::Ledger;
+use super::ledger::{Found, Ledger};
 use crate::search::memory::first_new;
 use crate::search::{SearchChange, SearchDocument, SearchError, SearchWrite};
 
@@ -52,18 +53,50 @@ fn failed(folder: &Path) -> impl Fn(TantivyError) -> SearchError + '_ {
     move |error| SearchError::Fatal(format!("{}: {error}", folder.display()))
 }
 
+fn in_folder(folder: &Path) -> Result<MmapDirectory, TantivyError> {
+    MmapDirectory::open(folder).map_err(TantivyError::from)
+}
+
+fn create(folder: &Path, schema: Schema) -> Result<Index, TantivyError> {
+    Index::builder().schema(schema).settings(fields::settings()).open_or_create(in_folder(folder)?)
+}
+
+/// The index in a folder and how far it has come. One of an older format is removed, so that it is filled again from the log.
+fn existing(folder: &Path, schema: &Schema) -> Result<Option<(Index, Ledger)>, SearchError> {
+    let directory = in_folder(folder).map_err(failed(folder))?;
+    if !Index::exists(&directory).map_err(|error| failed(folder)(error.into()))? {
+        return Ok(None);
+    }
+    let index = Index::open(directory).map_err(failed(folder))?;
+    let payload = index.load_metas().map_err(failed(folder))?.payload;
+    let found = payload.as_deref().map_or(Ok(Found::Current(Ledger::default())), Ledger::decode)?;
+    match found {
+        // Without a commit there is no payload that tells the format: the fields do.
+        Found::Current(ledger) if index.schema() == *schema => return Ok(Some((index, ledger))),
+        Found::Current(_) if payload.is_some() => {
+            return Err(SearchError::Fatal(format!("{} has other fields than its format: rebuild search", folder.display())));
+        }
+        Found::Current(_) | Found::Older => {}
+    }
+    tracing::warn!(folder = %folder.display(), "the search index has an older format: it is filled again from the log");
+    drop(index);
+    let emptied = std::fs::remove_dir_all(folder).and_then(|()| std::fs::create_dir_all(folder));
+    emptied.map_err(|error| SearchError::Fatal(format!("cannot empty {}: {error}", folder.display())))?;
+    Ok(None)
+}
+
 impl Generation {
     /// Opens a version's folder, making it if absent.
     pub(super) fn open(folder: PathBuf, options: &TantivyOptions) -> Result<Self, SearchError> {
         std::fs::create_dir_all(&folder).map_err(|error| SearchError::Fatal(format!("cannot make {}: {error}", folder.display())))?;
         let (schema, fields) = Fields::schema();
-        let directory = MmapDirectory::open(&folder).map_err(|error| failed(&folder)(error.into()))?;
-        let index = Index::builder().schema(schema).settings(fields::settings()).open_or_create(directory).map_err(failed(&folder))?;
+        let (index, durable) = match existing(&folder, &schema)? {
+            Some(found) => found,
+            None => (create(&folder, schema).map_err(failed(&folder))?, Ledger::default()),
+        };
         index.tokenizers().register(fields::TOKENIZER, fields::tokenizer());
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
         let reader: IndexReader = reader.try_into().map_err(failed(&folder))?;
-        let payload = index.load_metas().map_err(failed(&folder))?.payload;
-        let durable = payload.as_deref().map(Ledger::decode).transpose()?.unwrap_or_default();
         let state = State { writer: None, applied: durable.clone(), durable, lost: BTreeSet::new(), due: None, closing: false };
         let core = Core { folder, options: options.clone(), index, fields, reader, state: Mutex::new(state), wake: Condvar::new() };
         let core = Arc::new(core);

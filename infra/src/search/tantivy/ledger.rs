@@ -9,7 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::search::SearchError;
 
-const FORMAT: u32 = 1;
+/// 2 since documents carry a fingerprint.
+const FORMAT: u32 = 2;
+
+/// What a payload says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The index has the format of this build.
+    Current(Ledger),
+    /// It is of an earlier one, and to be made again from the log.
+    Older,
+}
 
 /// The state of every partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +52,7 @@ struct Row {
 }
 
 impl Ledger {
-    /// Version 1: JSON, since tantivy's payload is text. Persisted.
+    /// Version 2: JSON, since tantivy's payload is text. Persisted.
     pub(super) fn encode(&self) -> String {
         let row = |(partition, entry): (&PartitionId, &Entry)| Row {
             partition: partition.0,
@@ -58,18 +68,21 @@ impl Ledger {
     }
 
     /// Reads any version that was ever written.
-    pub(super) fn decode(text: &str) -> Result<Self, SearchError> {
+    pub(super) fn decode(text: &str) -> Result<Found, SearchError> {
         #[derive(Deserialize)]
         struct Format {
             format: u32,
         }
         let damaged = |error: serde_json::Error| SearchError::Fatal(format!("the commit payload is damaged: {error}"));
         let Format { format } = serde_json::from_str(text).map_err(damaged)?;
-        if format != FORMAT {
+        if format > FORMAT {
             return Err(SearchError::Fatal(format!(
                 "the search index has format {format}, this build reads {FORMAT}: use the version of Roost that wrote it, or move the folder \
                  away and let the index be rebuilt from the log"
             )));
+        }
+        if format < FORMAT {
+            return Ok(Found::Older);
         }
         let payload: Payload = serde_json::from_str(text).map_err(damaged)?;
         let entry = |row: Row| {
@@ -77,7 +90,7 @@ impl Ledger {
             let checkpoint = Checkpoint { generation: row.generation, next: row.next, validity };
             (PartitionId(row.partition), Entry { checkpoint, newest: PostId(row.newest) })
         };
-        Ok(Self(payload.partitions.into_iter().map(entry).collect()))
+        Ok(Found::Current(Self(payload.partitions.into_iter().map(entry).collect())))
     }
 }
 
@@ -95,16 +108,21 @@ mod tests {
     }
 
     #[test]
-    fn version_1_reads_forever() {
+    fn version_2_reads_forever() {
         let written = ledger(vec![(0, 1, 300, 2, u64::MAX), (7, 1, 12, 3, 5)]);
-        let golden = include_str!("../golden/payload.v1.json").trim();
-        assert_eq!((written.encode().as_str(), Ledger::decode(golden).unwrap()), (golden, written));
+        let golden = include_str!("../golden/payload.v2.json").trim();
+        assert_eq!((written.encode().as_str(), Ledger::decode(golden).unwrap()), (golden, Found::Current(written)));
+    }
+
+    #[test]
+    fn version_1_is_known_to_be_older() {
+        assert_eq!(Ledger::decode(include_str!("../golden/payload.v1.json")).unwrap(), Found::Older);
     }
 
     #[test]
     fn other_formats_are_refused() {
-        let refused = Ledger::decode(r#"{"format":2,"partitions":"otherwise"}"#);
-        assert!(matches!(&refused, Err(SearchError::Fatal(why)) if why.contains("format 2")), "{refused:?}");
+        let refused = Ledger::decode(r#"{"format":3,"partitions":"otherwise"}"#);
+        assert!(matches!(&refused, Err(SearchError::Fatal(why)) if why.contains("format 3")), "{refused:?}");
         assert!(Ledger::decode("").is_err());
     }
 
@@ -112,7 +130,7 @@ mod tests {
         #[test]
         fn ledgers_round_trip(rows in proptest::collection::vec(any::<(u16, u32, u64, u32, u64)>(), 0..9)) {
             let written = ledger(rows);
-            prop_assert_eq!(Ledger::decode(&written.encode()).unwrap(), written);
+            prop_assert_eq!(Ledger::decode(&written.encode()).unwrap(), Found::Current(written));
         }
     }
 }

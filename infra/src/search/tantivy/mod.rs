@@ -4,9 +4,12 @@
 //! search/LOCK  search/CURRENT  search/v1/...  search/v2/...
 //! ```
 //!
+//! An index of an older format is emptied when it is opened, and filled again from the log.
+//!
 //! tantivy loses what it had not committed when the process ends, so the checkpoints of all partitions rest in each commit's payload:
 //! documents and checkpoints appear together or not at all. tantivy's own query parser is not used: it accepts any field and `*`.
 
+mod dump;
 mod fields;
 mod find;
 mod generation;
@@ -205,6 +208,14 @@ impl SearchIndex for TantivySearch {
 
     async fn search(&self, query: SearchQuery) -> Result<Vec<Item>, SearchError> {
         self.blocking(move |shared| shared.search(&query)).await
+    }
+
+    async fn dump(&self, version: Version, after: Option<Item>, limit: usize) -> Result<Vec<(Item, u64)>, SearchError> {
+        self.blocking(move |shared| {
+            let (searcher, fields) = shared.generation(version)?.searcher();
+            dump::documents(&searcher, &fields, after.as_ref(), limit).map_err(|error| SearchError::Retryable(error.to_string()))
+        })
+        .await
     }
 
     async fn flush(&self) -> Result<(), SearchError> {

@@ -106,3 +106,32 @@ async fn dropped_versions_leave_no_folder() {
     folders.sort_unstable();
     assert_eq!((versions.live, versions.previous, folders), (4, Some(3), vec!["v3".to_owned(), "v4".to_owned()]));
 }
+
+/// An index as builds before fingerprints left it: without one field, and with a payload of format 1.
+fn leave_format_1(folder: &Path) {
+    use ::tantivy::schema::{FAST, INDEXED, Schema};
+    std::fs::create_dir_all(folder).unwrap();
+    let mut schema = Schema::builder();
+    schema.add_bytes_field("key", INDEXED);
+    schema.add_u64_field("order", FAST);
+    let index = ::tantivy::Index::create_in_dir(folder, schema.build()).unwrap();
+    let mut writer: ::tantivy::IndexWriter = index.writer_with_num_threads(1, 15_000_000).unwrap();
+    let mut prepared = writer.prepare_commit().unwrap();
+    prepared.set_payload(include_str!("../golden/payload.v1.json"));
+    prepared.commit().unwrap();
+}
+
+#[tokio::test]
+async fn an_index_of_an_older_format_is_emptied_and_says_from_where_to_fill_it() {
+    let folder = tempfile::tempdir().unwrap();
+    leave_format_1(&folder.path().join("v1"));
+    let p0 = PartitionId(0);
+    for round in 0..2 {
+        let index = open(folder.path());
+        let expected = (round == 1).then(|| contract::checkpoint(1));
+        assert_eq!(index.checkpoint(Version::Live, p0).await.unwrap(), expected, "round {round}");
+        index.apply(Version::Live, p0, vec![status(0, 1)], contract::checkpoint(1)).await.unwrap();
+        index.flush().await.unwrap();
+        assert_eq!(found(&*index, "all").await, [1]);
+    }
+}

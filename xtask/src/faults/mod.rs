@@ -1,31 +1,45 @@
 //! `cargo xtask faults --kill9 N`: kills the server under load, N times at random moments, and proves that nothing acknowledged was lost
-//! and nothing was done twice (docs: invariant I1 of the fault plan).
+//! and nothing was done twice (docs: invariants I1 and I3 of the fault plan).
 //!
-//! Writers note each attempt before they send it and its outcome after. After every restart each account's statuses, read through the
-//! API, must hold every acknowledged one exactly once and every unanswered one at most once; then the unanswered ones are sent again under
-//! the same idempotency keys, and must end up there exactly once. At the end `replay-tools verify` re-folds the log and compares every row.
+//! Writers post, reply, reblog, favourite, follow, block and take all that back. They append each attempt to a journal before they send it,
+//! and its outcome after. In every second round the views are being rebuilt when the kill comes. After every restart the API must show what
+//! the journal asks for; what had no answer is sent again under the same idempotency keys; then the log must hold every acknowledged
+//! command exactly once, and `verify` must find every row and document as the log says.
+//!
+//! `--check FOLDER` does the same for the folder of a harness that was itself killed.
 
+mod action;
 mod check;
+mod choose;
 mod journal;
+mod known;
 mod load;
+mod rebuild;
 
 use crate::server::{self, Addresses, Server};
 use crate::tally::Tally;
 use crate::{process, root};
 use anyhow::{Context, Result};
+use check::{api, log};
 use journal::Journal;
+use load::Round;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Accounts that write at the same time; each has a connection of its own.
 const WRITERS: usize = 8;
+/// Accounts that do nothing: they are followed and blocked.
+const BYSTANDERS: usize = 4;
 /// A kill comes at a random moment of this stretch after the load started.
 const KILL_WITHIN_MS: u64 = 500;
 /// Longest time from the start after a kill to being ready.
 const READY_MAX: Duration = Duration::from_secs(5);
+/// Keeps the seeds of rounds and writers apart.
+const SEED_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Which faults, and how many.
 #[derive(clap::Args, Debug)]
@@ -33,7 +47,7 @@ pub(crate) struct Args {
     /// How many times to kill the server with SIGKILL.
     #[arg(long, default_value_t = 10)]
     pub(crate) kill9: u32,
-    /// Decides the moments of the kills.
+    /// Decides the moments of the kills, and what is written.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// A folder with the executables `roost` and `replay-tools`, instead of building them.
@@ -42,95 +56,167 @@ pub(crate) struct Args {
     /// Keeps the data folder, the server's log and the journal, and prints where they are.
     #[arg(long)]
     keep: bool,
+    /// Writes nothing new: checks the kept folder of a run that was killed itself.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["kill9", "keep"])]
+    check: Option<PathBuf>,
 }
 
 impl Default for Args {
     /// The short run of continuous integration.
     fn default() -> Self {
-        Self { kill9: 10, seed: 1, binaries: None, keep: false }
+        Self { kill9: 10, seed: 1, binaries: None, keep: false, check: None }
     }
 }
 
-/// Who writes.
-#[derive(Debug, Clone, serde::Deserialize)]
-struct Writer {
+/// An account with its token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Account {
     username: String,
     id: String,
     token: String,
 }
 
-/// Runs the kills and returns how many rounds held.
+/// Who takes part.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Cast {
+    writers: Vec<Account>,
+    bystanders: Vec<Account>,
+}
+
+/// The executables.
+struct Binaries {
+    roost: PathBuf,
+    replay_tools: PathBuf,
+}
+
+/// A run's folder: the server's data, its log, the journal.
+struct Folder {
+    data: PathBuf,
+    log: PathBuf,
+    journal: PathBuf,
+}
+
+impl Folder {
+    fn of(path: &Path) -> Self {
+        Self { data: path.join("data"), log: path.join("server.log"), journal: path.join("journal.jsonl") }
+    }
+}
+
+/// Runs the kills and returns how many checks held.
 ///
 /// # Errors
 /// Fails at the first round that does not hold, since later ones would build on a broken state.
 pub(crate) fn run(args: &Args) -> Result<Tally> {
-    let binaries = match &args.binaries {
-        Some(folder) => folder.canonicalize().with_context(|| format!("no folder {}", folder.display()))?,
-        None => build()?,
-    };
-    let (roost, replay_tools) = (binaries.join("roost"), binaries.join("replay-tools"));
-    let folder = tempfile::Builder::new().prefix("roost-faults-").disable_cleanup(true).tempdir().context("cannot make a folder")?;
-    let ran = rounds(args, &roost, folder.path()).and_then(|tally| verify(&replay_tools, &folder.path().join("data")).map(|()| tally));
-    let path = folder.keep();
+    let binaries = binaries(args)?;
+    if let Some(folder) = &args.check {
+        return check_kept(&binaries, &Folder::of(folder));
+    }
+    let path = tempfile::Builder::new().prefix("roost-faults-").disable_cleanup(true).tempdir().context("cannot make a folder")?.keep();
+    println!("faults: working in {}", path.display());
+    let ran = rounds(args, &binaries, &Folder::of(&path));
     if args.keep || ran.is_err() {
         println!("faults: kept {}", path.display());
     } else {
         std::fs::remove_dir_all(&path).context("cannot remove the folder")?;
     }
-    let mut tally = ran?;
-    tally += Tally::one(true);
-    Ok(tally)
+    ran
 }
 
-/// Builds the executables and returns their folder.
-fn build() -> Result<PathBuf> {
-    server::build()?;
-    process::run(process::cargo().args(["build", "--release", "--package", "replay-tools"]))?;
-    Ok(root::target()?.join("release"))
+fn binaries(args: &Args) -> Result<Binaries> {
+    let folder = match &args.binaries {
+        Some(folder) => folder.canonicalize().with_context(|| format!("no folder {}", folder.display()))?,
+        None => {
+            server::build()?;
+            process::run(process::cargo().args(["build", "--release", "--package", "replay-tools"]))?;
+            root::target()?.join("release")
+        }
+    };
+    Ok(Binaries { roost: folder.join("roost"), replay_tools: folder.join("replay-tools") })
 }
 
-fn rounds(args: &Args, roost: &Path, folder: &Path) -> Result<Tally> {
-    let (data, log): (PathBuf, PathBuf) = (folder.join("data"), folder.join("server.log"));
-    let writers = create_writers(roost, &data)?;
-    let addresses = Addresses::free()?;
-    let mut journal = Journal::create(&folder.join("journal.jsonl"))?;
+/// What the rounds took at the most.
+#[derive(Default)]
+struct Slowest {
+    start: Duration,
+    behind: Duration,
+}
+
+fn rounds(args: &Args, binaries: &Binaries, folder: &Folder) -> Result<Tally> {
+    let cast =
+        Cast { writers: create(binaries, folder, WRITERS, "writer")?, bystanders: create(binaries, folder, BYSTANDERS, "bystander")? };
+    let (addresses, journal) = (Addresses::free()?, Journal::create(&folder.journal, cast)?);
     let mut random = StdRng::seed_from_u64(args.seed);
-    let (mut slowest, mut latest) = (Duration::ZERO, Duration::ZERO);
-    let (mut server, _) = Server::start(roost, &data, &addresses, &log)?;
-    for round in 1..=args.kill9 {
+    let (mut slowest, mut rebuilding) = (Slowest::default(), 0);
+    let (mut server, _) = Server::start(&binaries.roost, &folder.data, &addresses, &folder.log)?;
+    for number in 1..=args.kill9 {
+        let began = Instant::now();
         let moment = Duration::from_millis(random.random_range(0..KILL_WITHIN_MS));
-        journal.add(load::run(&addresses.url(), &writers, round, || {
-            std::thread::sleep(moment);
-            server.kill()
-        })?)?;
-        let (restarted, ready) = Server::start(roost, &data, &addresses, &log)?;
+        let rebuild_after = (number % 2 == 0).then(|| moment.mul_f64(random.random_range(0.0..1.0)));
+        let mut was_rebuilding = false;
+        let round = Round { number, seed: args.seed.wrapping_add(u64::from(number).wrapping_mul(SEED_STEP)) };
+        load::run(&addresses.url(), &journal, &round, || {
+            was_rebuilding = rebuild::kill(&binaries.replay_tools, &addresses.operators_url(), &mut server, moment, rebuild_after)?;
+            Ok(())
+        })?;
+        let (restarted, ready) = Server::start(&binaries.roost, &folder.data, &addresses, &folder.log)?;
         server = restarted;
-        slowest = slowest.max(ready);
-        anyhow::ensure!(ready <= READY_MAX, "round {round}: ready only after {:.1} s\n{}", ready.as_secs_f64(), server.log_tail());
-        let url = addresses.url();
-        let caught_up = check::all(&url, &writers, &journal);
-        latest = latest.max(caught_up.with_context(|| format!("round {round}, seed {}\n{}", args.seed, server.log_tail()))?);
-        let unanswered = journal.unanswered().len();
-        journal.settle(load::again(&url, &writers, &journal.unanswered())?)?;
-        check::all(&url, &writers, &journal).with_context(|| format!("round {round}, seed {}, after sending again", args.seed))?;
-        println!("faults: round {round}: killed after {} ms, {} in all, {unanswered} sent again", moment.as_millis(), journal.counts());
+        slowest.start = slowest.start.max(ready);
+        anyhow::ensure!(ready <= READY_MAX, "round {number}: ready only after {:.1} s\n{}", ready.as_secs_f64(), server.log_tail());
+        let checked = check(binaries, &addresses, &journal, &mut slowest);
+        let sent_again = checked.with_context(|| format!("round {number}, seed {}\n{}", args.seed, server.log_tail()))?;
+        rebuilding += u32::from(was_rebuilding);
+        println!(
+            "faults: round {number}: killed after {} ms{}, {} in all, {sent_again} sent again ({:.1} s)",
+            moment.as_millis(),
+            if was_rebuilding { " within a rebuild" } else { "" },
+            journal.counts(),
+            began.elapsed().as_secs_f64()
+        );
     }
-    server.stop()?;
-    println!("faults: {} kills, {}", args.kill9, journal.counts());
-    println!("faults: slowest start {} ms, views behind for {} ms at most after it", slowest.as_millis(), latest.as_millis());
-    Ok(Tally { passed: u64::from(args.kill9), failed: 0 })
+    finish(binaries, folder, &addresses, &journal, server)?;
+    println!("faults: {} kills, {rebuilding} of them within a rebuild, {}", args.kill9, journal.counts());
+    println!("faults: slowest start {} ms, views behind for {} ms at most after it", slowest.start.as_millis(), slowest.behind.as_millis());
+    Ok(Tally { passed: u64::from(args.kill9) + 1, failed: 0 })
 }
 
-fn create_writers(roost: &Path, data: &Path) -> Result<Vec<Writer>> {
-    let count = WRITERS.to_string();
-    let output =
-        server::command(roost).args(["accounts", "create", "--count", &count, "--prefix", "writer", "--data"]).arg(data).output()?;
+/// Checks a server after its restart. Returns how many attempts were sent again.
+fn check(binaries: &Binaries, addresses: &Addresses, journal: &Journal, slowest: &mut Slowest) -> Result<usize> {
+    let url = addresses.url();
+    slowest.behind = slowest.behind.max(api::all(&url, journal).context("as the server came up")?);
+    let sent_again = load::again(&url, journal)?;
+    log::all(&binaries.replay_tools, &addresses.operators_url(), journal)?;
+    let verify = Command::new(&binaries.replay_tools).args(["verify", "--ops", &addresses.operators_url()]).output()?;
+    let told = [String::from_utf8_lossy(&verify.stdout), String::from_utf8_lossy(&verify.stderr)].concat();
+    anyhow::ensure!(verify.status.success(), "the views differ from what the log says\n{told}");
+    Ok(sent_again)
+}
+
+/// The last look, with every attempt answered; then the server stops and its folder is verified, what the write side decides on included.
+fn finish(binaries: &Binaries, folder: &Folder, addresses: &Addresses, journal: &Journal, server: Server) -> Result<()> {
+    let seen = api::all(&addresses.url(), journal).and_then(|_| log::all(&binaries.replay_tools, &addresses.operators_url(), journal));
+    let commands = seen.with_context(|| format!("at the end\n{}", server.log_tail()))?;
+    println!("faults: {commands} commands in the log, none of them twice");
+    server.stop()?;
+    let mut verify = Command::new(&binaries.replay_tools);
+    process::run(verify.args(["verify", "--data"]).arg(&folder.data)).context("the views differ from what the log says")
+}
+
+fn check_kept(binaries: &Binaries, folder: &Folder) -> Result<Tally> {
+    let (addresses, journal) = (Addresses::free()?, Journal::open(&folder.journal)?);
+    let (server, ready) = Server::start(&binaries.roost, &folder.data, &addresses, &folder.log)?;
+    println!("faults: ready after {} ms", ready.as_millis());
+    let checked = check(binaries, &addresses, &journal, &mut Slowest::default());
+    let sent_again = checked.with_context(|| server.log_tail())?;
+    finish(binaries, folder, &addresses, &journal, server)?;
+    println!("faults: {}, {sent_again} sent again", journal.counts());
+    Ok(Tally::one(true))
+}
+
+fn create(binaries: &Binaries, folder: &Folder, count: usize, prefix: &str) -> Result<Vec<Account>> {
+    let mut command = server::command(&binaries.roost);
+    command.args(["accounts", "create", "--count", &count.to_string(), "--prefix", prefix, "--data"]).arg(&folder.data);
+    let output = command.output().with_context(|| format!("cannot start {}", binaries.roost.display()))?;
     anyhow::ensure!(output.status.success(), "cannot create accounts: {}", String::from_utf8_lossy(&output.stderr).trim());
     let text = String::from_utf8(output.stdout).context("accounts are printed as text")?;
     text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("not an account: {line}"))).collect()
-}
-
-/// Re-folds the log and compares every row of every view with what is stored.
-fn verify(replay_tools: &Path, data: &Path) -> Result<()> {
-    process::run(Command::new(replay_tools).args(["verify", "--data"]).arg(data)).context("the views differ from what the log says")
 }

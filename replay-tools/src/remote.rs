@@ -13,6 +13,8 @@ use crate::inspect::Asked;
 use crate::letters::ReleaseRequest;
 use crate::ops::Line;
 
+const GONE: &str = "the server went away before it was done";
+
 /// Hears the lines of an answer, one by one; an error ends the listening.
 pub type Hear<'a> = dyn FnMut(Line) -> anyhow::Result<()> + 'a;
 
@@ -73,14 +75,15 @@ fn unreachable_at(url: &str) -> String {
 fn each_line(response: Response<Body>, hear: &mut Hear<'_>) -> anyhow::Result<()> {
     let mut response = refused(response)?;
     for line in BufReader::new(response.body_mut().as_reader()).lines() {
-        let line: Line = serde_json::from_str(&line?).context("the server's answer is not understood: use the tool of its version")?;
+        let line = line.context(GONE)?;
+        let line: Line = serde_json::from_str(&line).context("the server's answer is not understood: use the tool of its version")?;
         match line {
             Line::Finished { .. } => return hear(line),
             Line::Failed { error } => bail!(error),
             Line::Progress(_) | Line::Verified(_) | Line::Event(_) => hear(line)?,
         }
     }
-    bail!("the server went away before it was done")
+    bail!(GONE)
 }
 
 fn answer<T: DeserializeOwned>(response: Response<Body>) -> anyhow::Result<T> {

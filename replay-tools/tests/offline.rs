@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use infra::log::EventLog;
+use infra::search::{Item, SearchChange, SearchWrite};
 use infra::views::{Version, ViewBatch};
 use replay_tools::offline::Deployment;
 use schemas::events::{AccountRegistered, Event, HandleClaimed, HandleConfirmed, PostPublished, Profile, Visibility};
@@ -82,6 +83,7 @@ async fn a_folder_is_rebuilt_verified_mended_and_inspected() {
     assert!(run(&["rebuild", "--data", data], 0).contains("rebuilt accounts, relations, statuses"));
     let all_equal = run(&["verify", "--data", data], 0);
     assert!(all_equal.contains("statuses: 2 rows, all as the log says"), "{all_equal}");
+    assert!(all_equal.contains("search: 4 documents, all as the log says"), "{all_equal}");
 
     let deployment = Deployment::open(folder.path()).unwrap();
     let writes = vec![RowWrite { key: keys::status(PostId(70)), value: None, offset: 0 }];
@@ -89,12 +91,25 @@ async fn a_folder_is_rebuilt_verified_mended_and_inspected() {
     deployment.close().await.unwrap();
     let told = run(&["verify", "statuses", "--data", data], 1);
     assert!(told.contains("1 NOT as the log says") && told.contains("Missing status"), "{told}");
+    forget_a_document(folder.path()).await;
+    let told = run(&["verify", "search", "--data", data], 1);
+    assert!(told.contains("4 documents, 1 NOT as the log says\n  Missing search status/71"), "{told}");
     run(&["rebuild", "statuses", "search", "--data", data], 0);
     run(&["verify", "--data", data], 0);
 
     let lines = run(&["inspect", "--data", data, "--account", "Ana", "--type", "PostPublished", "--limit", "1"], 0);
     assert!(lines.contains(r#""post":70"#) && lines.lines().count() == 1, "{lines}");
     assert_eq!(run(&["dead-letters", "list", "--data", data], 0), "");
+}
+
+/// Takes a post out of the search index.
+async fn forget_a_document(data: &Path) {
+    let deployment = Deployment::open(data).unwrap();
+    let home = ANA.partition(deployment.log.layout().partitions);
+    let at = deployment.search.checkpoint(Version::Live, home).await.unwrap().unwrap();
+    let write = SearchWrite { offset: at.next, change: SearchChange::Delete(Item::Status(PostId(71))) };
+    deployment.search.apply(Version::Live, home, vec![write], at).await.unwrap();
+    deployment.close().await.unwrap();
 }
 
 #[test]

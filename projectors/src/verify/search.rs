@@ -110,12 +110,12 @@ async fn catch_up(tails: &mut [(PartitionId, Tail)], said: &mut Said, ends: Vec<
 /// Compares the index with what the log says of a pass; `after` is the last item of the index that was compared.
 async fn compare(search: &dyn SearchIndex, mut said: Said, after: &mut Option<Item>, found: &mut Verified) -> Result<(), ProjectError> {
     found.rows += said.items.len() as u64;
-    loop {
+    'index: loop {
         let page = search.dump(Version::Live, after.clone(), PAGE).await.map_err(ProjectError::Search)?;
         let last = page.len() < PAGE;
         for (item, print) in page {
             if said.below.as_ref().is_some_and(|below| item >= *below) {
-                return Ok(said.missing(found));
+                break 'index;
             }
             *after = Some(item.clone());
             // What an earlier pass was about has come since.
@@ -129,9 +129,11 @@ async fn compare(search: &dyn SearchIndex, mut said: Said, after: &mut Option<It
             }
         }
         if last {
-            return Ok(said.missing(found));
+            break;
         }
     }
+    said.items.keys().for_each(|item| found.add_document(item, Fault::Missing));
+    Ok(())
 }
 
 /// What the log says of the items from `from` on and below `below`.
@@ -209,10 +211,6 @@ impl Said {
         if self.items.len() > self.items_max {
             self.below = self.items.pop_last().map(|(item, _)| item);
         }
-    }
-
-    fn missing(self, found: &mut Verified) {
-        self.items.keys().for_each(|item| found.add_document(item, Fault::Missing));
     }
 }
 

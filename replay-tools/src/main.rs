@@ -71,6 +71,7 @@ fn offline<T>(data: &Path, work: impl AsyncFnOnce(&Deployment) -> anyhow::Result
 fn run_inspect(args: &InspectArgs) -> anyhow::Result<u8> {
     let InspectArgs { place, account, kind, since, until, from, limit, follow } = args.clone();
     let asked = Asked { account, kind, since, until, from, limit, follow };
+    asked.read()?;
     let mut out = BufWriter::new(stdout());
     if let Some(data) = &place.data {
         offline(data, async |deployment| {

@@ -40,17 +40,22 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Reads the wishes; handles are looked up in `views`. An error says what to write instead.
-    pub async fn filter(&self, views: &dyn ViewStore) -> anyhow::Result<Filter> {
+    /// Reads all but the account, for which a deployment must be open. An error says what to write instead.
+    pub fn read(&self) -> anyhow::Result<Filter> {
         let time = |text: &Option<String>| text.as_deref().map(time_ms).transpose();
-        let mut filter = Filter {
+        Ok(Filter {
             account: None,
             kind: self.kind.as_deref().map(kind).transpose()?,
             since_ms: time(&self.since)?,
             until_ms: time(&self.until)?,
             from: self.from.as_deref().map(position).transpose()?,
             limit: self.limit,
-        };
+        })
+    }
+
+    /// The same, with the account: a handle is looked up in `views`.
+    pub async fn filter(&self, views: &dyn ViewStore) -> anyhow::Result<Filter> {
+        let mut filter = self.read()?;
         if let Some(name) = &self.account {
             filter.account = Some(account_named(views, name).await?);
         }

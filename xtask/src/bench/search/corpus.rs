@@ -29,8 +29,8 @@ pub(super) fn id(number: u64) -> PostId {
 /// Posts, the oldest first.
 pub(super) fn posts(count: usize, dice: &mut Dice) -> Vec<Post> {
     let texts = Texts::new();
-    let mut post = |number| Post { id: id(number), author: AccountId(u64::from(dice.below(AUTHORS)) + 1), text: texts.post(dice) };
-    (0..count as u64).map(|number| post(number)).collect()
+    let post = |number| Post { id: id(number), author: AccountId(u64::from(dice.below(AUTHORS)) + 1), text: texts.post(dice) };
+    (0..count as u64).map(post).collect()
 }
 
 /// What a query asks of its words.

@@ -4,19 +4,20 @@
 //! and the password's hash are sealed (docs/decisions/0005-identity-in-the-log.md).
 
 mod check;
+mod confirmation;
 mod passwords;
+mod repeated;
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use infra::bus::CommandBus;
+use infra::clock::Clock;
 use infra::keys::{InstanceKeys, KEY_BYTES, Sealed, sha256};
 use infra::views::{Version, ViewError, ViewStore};
 use rand::Rng;
-use schemas::commands::{
-    ClaimHandle, Command, CommandError, ConfirmCredentials, ConfirmHandle, Credentials, Envelope, IssueToken, Receipt, Rejection,
-};
+use schemas::commands::{ClaimHandle, Command, CommandError, ConfirmHandle, Credentials, Envelope, IssueToken, Receipt, Rejection};
 use schemas::events::Profile;
 use schemas::handles::normalise;
 use schemas::log::{CommandId, PositionToken, TraceContext};
@@ -25,8 +26,8 @@ use schemas::{AccountId, AppId, RelationId};
 use serde::de::DeserializeOwned;
 
 pub use self::check::{FieldProblem, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+pub use self::confirmation::{Confirmed, ResendError};
 pub use self::passwords::{BusyError, Passwords};
-use crate::handle::Clock;
 use crate::registration::{AccountIds, Registration, register};
 
 /// An account to be opened.
@@ -48,6 +49,8 @@ pub struct NewAccount {
     pub scopes: Vec<String>,
     /// The trace it belongs to.
     pub trace: TraceContext,
+    /// Names the sign-up, if its client may repeat it: the same key with the same fields gives the same account and token.
+    pub key: Option<String>,
 }
 
 impl NewAccount {
@@ -93,6 +96,7 @@ pub struct Accounts {
     bus: Arc<dyn CommandBus>,
     views: Arc<dyn ViewStore>,
     keys: InstanceKeys,
+    clock: Clock,
     ids: AccountIds,
     passwords: Passwords,
 }
@@ -100,7 +104,7 @@ pub struct Accounts {
 impl Accounts {
     /// Works by the ports it is given.
     pub fn new(bus: Arc<dyn CommandBus>, views: Arc<dyn ViewStore>, keys: InstanceKeys, clock: Clock) -> Self {
-        Self { bus, views, keys, ids: AccountIds::new(clock), passwords: Passwords::new() }
+        Self { bus, views, keys, ids: AccountIds::new(clock.clone()), clock, passwords: Passwords::new() }
     }
 
     /// An id that was not given before; applications take theirs from the same maker.
@@ -108,8 +112,25 @@ impl Accounts {
         self.ids.next()
     }
 
-    /// Opens an account with its first token.
+    /// Opens an account with its first token; for a sign-up that was made before, under the same key, what that one gave.
     pub async fn create(&self, new: NewAccount) -> Result<Created, CreateError> {
+        if new.key.is_none() {
+            return self.open_new(new).await;
+        }
+        if let Some(created) = self.repeated(&new).await? {
+            return Ok(created);
+        }
+        match self.open_new(new.clone()).await {
+            // Taken, maybe by the same sign-up.
+            Err(CreateError::Invalid(problems)) if problems.iter().all(FieldProblem::is_taken) => match self.taken_up(&new).await? {
+                Some(created) => Ok(created),
+                None => Err(CreateError::Invalid(problems)),
+            },
+            done => done,
+        }
+    }
+
+    async fn open_new(&self, new: NewAccount) -> Result<Created, CreateError> {
         let mut problems = new.problems();
         if problems.is_empty() && self.handle_row(&normalise(&new.username)).await?.is_some() {
             problems.push(FieldProblem::taken("username"));
@@ -141,6 +162,7 @@ impl Accounts {
             None => None,
         };
         let mut positions = PositionToken::default();
+        let token = self.first_token(&new);
         if let Some(key) = &mail_key {
             let claim = Command::ClaimHandle(ClaimHandle { handle: key.clone(), account, expires_ms: 0 });
             let receipt = self.send(account, new.trace, claim).await.map_err(|error| taken(error, "email"))?;
@@ -154,8 +176,8 @@ impl Accounts {
             let confirm = Command::ConfirmHandle(ConfirmHandle { handle, account, claim: RelationId(0) });
             add(&mut positions, &self.send(account, new.trace, confirm).await?);
         }
-        let (token, token_hash) = secret();
-        let issue = IssueToken { account, app: new.app, token_hash: token_hash.to_vec().into(), scopes: new.scopes };
+        let token_hash = sha256(token.as_bytes()).to_vec().into();
+        let issue = IssueToken { account, app: new.app, token_hash, scopes: new.scopes };
         add(&mut positions, &self.send(account, new.trace, Command::IssueToken(issue)).await?);
         Ok(Created { id: account, token, positions })
     }
@@ -190,11 +212,6 @@ impl Accounts {
         };
         let fits = self.passwords.fits(password, hash).await?;
         Ok(account.filter(|_| fits))
-    }
-
-    /// Counts an account's address as confirmed.
-    pub async fn confirm(&self, account: AccountId) -> Result<Receipt, CommandError> {
-        self.send(account, TraceContext::default(), Command::ConfirmCredentials(ConfirmCredentials { account })).await
     }
 
     /// The account that goes by a handle.

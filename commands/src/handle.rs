@@ -22,30 +22,23 @@ mod receipts;
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use infra::bus::CommandBus;
+use infra::clock::Clock;
 use infra::log::{EventLog, LogLayout, ReadLimits};
 use infra::views::ViewStore;
 use parking_lot::Mutex;
 use schemas::commands::{CommandError, Envelope, Receipt, follow_ups};
 use schemas::log::{Offset, StoredRecord, body};
-use schemas::{PartitionId, Position, PositionToken, UnixMillis};
+use schemas::{PartitionId, Position, PositionToken};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use open::StartError;
 pub use options::WriteOptions;
-
-/// Tells the time, milliseconds since 1970.
-pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
-
-/// The clock of the machine; before 1970 counts as 1970.
-pub fn system_clock() -> Clock {
-    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as UnixMillis))
-}
 
 /// What all loops share.
 #[derive(Clone)]

@@ -4,6 +4,7 @@
 //! saga that nobody takes up leaves a claim that lapses.
 
 use infra::bus::CommandBus;
+use infra::clock::Clock;
 use parking_lot::Mutex;
 use schemas::commands::{ChangeHandle, ClaimHandle, Command, CommandError, ConfirmHandle, Credentials, Envelope, Receipt, RegisterAccount};
 use schemas::events::Profile;
@@ -11,8 +12,6 @@ use schemas::handles::normalise;
 use schemas::ids::IdMaker;
 use schemas::log::{CommandId, TraceContext};
 use schemas::{AccountId, PartitionId, RelationId, UnixMillis};
-
-use crate::handle::Clock;
 
 /// Makes ids of accounts. An account's partition follows from a hash of its id, so the id's own partition bits only keep processes apart:
 /// they are drawn at random, and should two ids ever be the same, the second registration is rejected.

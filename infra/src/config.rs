@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 mod values;
 
-pub use values::{BackingUrl, LogFormat, Minutes, Policy, Role, Roles, SignUps, Switch, TextList};
+pub use values::{BackingUrl, LogFormat, MailUrl, Minutes, Policy, Role, Roles, SignUps, Switch, TextList};
 
 /// Why the configuration is refused: says which key, from where, and what it takes.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +126,11 @@ keys! {
     search: BackingUrl = "embedded";
     /// Where avatars and attachments go: embedded or memory.
     blobs: BackingUrl = "embedded";
+    /// Who delivers mail: embedded (files in the data folder), memory, smtp://user:password@host:port (?tls=required for STARTTLS), or
+    /// smtps://… (encrypted from the start). A path names us to the server: smtp://host/mail.example.
+    mail: MailUrl = "embedded";
+    /// The address that mail comes from; empty: contact_email.
+    mail_from: String = "";
     /// How posts reach home timelines: adaptive, push, pull, or threshold:N (pull authors with at least N followers).
     timeline_policy: Policy = "adaptive";
     /// Memory for home timelines of active readers, in bytes.
@@ -232,6 +237,8 @@ impl Layered {
 
     fn invalid(&self, key: &str, value: &str, problem: String) -> ConfigError {
         let origin = self.values.get(key).map_or_else(|| "the defaults".to_owned(), |(_, origin)| origin.clone());
+        // A mistyped URL may hold a password all the same.
+        let value = if key == "mail" { "…" } else { value };
         ConfigError::Invalid { key: key.to_owned(), origin, value: value.to_owned(), problem }
     }
 }
@@ -282,6 +289,8 @@ mod tests {
         check(&[("rate_limits", "perhaps")], Err("takes on or off"));
         check(&[("roles", "commands,cook")], Err("takes commands, projectors and queries"));
         check(&[("secret", "abc")], Err("64 hexadecimal digits"));
+        check(&[("mail", "smtps://roost:secret@mail.example:465")], Ok(()));
+        check(&[("mail", "pop3://mail.example")], Err("takes embedded, memory, smtp://"));
         check(&[("log", "kafka://broker")], Err("takes embedded or memory"));
     }
 
@@ -300,6 +309,13 @@ mod tests {
         assert_eq!((config.title.as_str(), config.partitions), ("From environment", 3));
         assert_eq!(config.trusted_proxies.0, ["10.0.0.0/8", "127.0.0.1"]);
         assert!(layered.environment([("ROOST_TITEL".to_owned(), String::new())].into_iter()).is_err());
+    }
+
+    #[test]
+    fn no_password_is_printed() {
+        let url: MailUrl = "smtps://roost:s3cret@mail.example/me".parse().expect("good");
+        assert_eq!(url.to_string(), "smtps://roost:…@mail.example/me");
+        assert!(!format!("{url:?}").contains("s3cret"));
     }
 
     #[test]

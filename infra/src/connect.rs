@@ -11,16 +11,21 @@ use crate::blobs::memory::MemoryBlobs;
 use crate::blobs::object::ObjectBlobs;
 use crate::blobs::{BlobError, Blobs};
 use crate::cache::{StampedViews, Stamps};
-use crate::config::{BackingUrl, Config};
+use crate::clock::Clock;
+use crate::config::{BackingUrl, Config, MailUrl};
 use crate::log::embedded::{EmbeddedLog, EmbeddedOptions};
 use crate::log::memory::MemoryLog;
 use crate::log::{EventLog, LogError, LogLayout};
+use crate::mail::folder::FolderMail;
+use crate::mail::memory::MemoryMail;
+use crate::mail::smtp::SmtpMail;
+use crate::mail::{Mail, Sender};
 use crate::progress::Progress;
 use crate::search::memory::MemorySearch;
 use crate::search::tantivy::{TantivyOptions, TantivySearch};
 use crate::search::{SearchError, SearchIndex};
 use crate::timelines::ViewSource;
-use crate::timelines::ring::{Clock, RingOptions, RingTimelines};
+use crate::timelines::ring::{RingOptions, RingTimelines};
 use crate::views::fjall::{FjallOptions, FjallViews};
 use crate::views::memory::MemoryViews;
 use crate::views::{ViewError, ViewStore};
@@ -38,6 +43,8 @@ pub mod layout {
     pub const SEARCH: &str = "search";
     /// Avatars and attachments.
     pub const BLOBS: &str = "blobs";
+    /// Mail, where no mail server takes it.
+    pub const MAIL: &str = "mail";
     /// The instance's secret.
     pub const SECRET: &str = "secret";
 }
@@ -80,6 +87,9 @@ pub enum ConnectError {
     /// The blob store refuses.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+    /// Mail cannot be set up as configured.
+    #[error("mail: {0}")]
+    Mail(String),
 }
 
 impl Ports {
@@ -124,6 +134,8 @@ pub struct Stores {
     pub search: Arc<dyn SearchIndex>,
     /// Avatars and attachments.
     pub blobs: Arc<dyn Blobs>,
+    /// Who delivers mail.
+    pub mail: Arc<dyn Mail>,
 }
 
 /// Memory that the ring of one reader takes, with its share of the follower lists, in bytes.
@@ -144,8 +156,22 @@ impl Stores {
             BackingUrl::Embedded => Arc::new(ObjectBlobs::in_folder(&data.join(layout::BLOBS))?),
             BackingUrl::Memory => Arc::new(MemoryBlobs::new()),
         };
-        Ok(Self { timelines: Arc::new(RingTimelines::new(source, clock, options)), search, blobs })
+        Ok(Self { timelines: Arc::new(RingTimelines::new(source, clock, options)), search, blobs, mail: open_mail(config, data)? })
     }
+}
+
+/// From whom mail comes where no address is configured.
+const NOBODY: &str = "nobody@localhost";
+
+fn open_mail(config: &Config, data: &Path) -> Result<Arc<dyn Mail>, ConnectError> {
+    let addresses = [config.mail_from.as_str(), &config.contact_email, NOBODY];
+    let address = addresses.into_iter().find(|address| !address.is_empty()).unwrap_or(NOBODY);
+    let sender = Sender::new(&config.title, address).map_err(ConnectError::Mail)?;
+    Ok(match &config.mail {
+        MailUrl::Embedded => Arc::new(FolderMail::new(&data.join(layout::MAIL), sender)),
+        MailUrl::Memory => Arc::new(MemoryMail::new(sender)),
+        MailUrl::Smtp(url) => Arc::new(SmtpMail::new(url.as_str(), sender).map_err(ConnectError::Mail)?),
+    })
 }
 
 fn open_log(config: &Config, data: &Path) -> Result<Arc<dyn EventLog>, ConnectError> {

@@ -3,6 +3,8 @@
 //! Derivation is HKDF-Expand for one block (RFC 5869): HMAC-SHA-256 under the secret, which is 32 random bytes and so needs no extraction.
 //! Labels are persisted in what was made under them: never change one. Why data is sealed: docs/decisions/0005-identity-in-the-log.md.
 
+mod confirmation;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -14,6 +16,8 @@ use schemas::handles::MAIL_CLAIM;
 use schemas::{AccountId, AppId};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+pub use self::confirmation::{CONFIRMATION_LIFE_MS, ConfirmationToken};
 
 /// Bytes of every key and hash.
 pub const KEY_BYTES: usize = 32;
@@ -54,6 +58,8 @@ pub struct InstanceKeys {
     position: [u8; KEY_BYTES],
     mail: [u8; KEY_BYTES],
     client: [u8; KEY_BYTES],
+    confirmation: [u8; KEY_BYTES],
+    sign_up: [u8; KEY_BYTES],
 }
 
 impl std::fmt::Debug for InstanceKeys {
@@ -66,7 +72,14 @@ impl InstanceKeys {
     /// Derives the keys.
     pub fn new(secret: [u8; KEY_BYTES]) -> Self {
         let key = |label: &[u8]| mac(&secret, &[label, &[1]]);
-        Self { secret, position: key(b"roost position v1"), mail: key(b"roost mail v1"), client: key(b"roost client v1") }
+        Self {
+            secret,
+            position: key(b"roost position v1"),
+            mail: key(b"roost mail v1"),
+            client: key(b"roost client v1"),
+            confirmation: key(b"roost confirmation v1"),
+            sign_up: key(b"roost sign-up v1"),
+        }
     }
 
     /// The key of position tokens.
@@ -93,6 +106,13 @@ impl InstanceKeys {
         let (id, _) = bytes.split_first_chunk::<8>()?;
         let app = AppId(u64::from_be_bytes(*id));
         bool::from(self.client_id(app).as_bytes().ct_eq(client_id.as_bytes())).then_some(app)
+    }
+
+    /// 32 bytes that only this instance makes of these parts: the token of a sign-up that its client may repeat.
+    pub fn sign_up(&self, parts: &[&str]) -> [u8; KEY_BYTES] {
+        let lengths = parts.iter().map(|part| (part.len() as u64).to_be_bytes());
+        let framed: Vec<u8> = parts.iter().zip(lengths).flat_map(|(part, length)| length.into_iter().chain(part.bytes())).collect();
+        mac(&self.sign_up, &[&framed])
     }
 
     /// Seals data of an account under the account's own key: version (1 byte), nonce (24), XChaCha20-Poly1305.

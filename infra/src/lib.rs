@@ -3,11 +3,13 @@
 pub mod blobs;
 pub mod bus;
 pub mod cache;
+pub mod clock;
 pub mod config;
 pub mod connect;
 pub mod http;
 pub mod keys;
 pub mod log;
+pub mod mail;
 pub mod progress;
 pub mod readside;
 pub mod search;

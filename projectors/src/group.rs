@@ -6,14 +6,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use infra::clock::Clock;
 use infra::progress::Progress;
 use infra::timelines::{TimelineOp, Timelines};
 use infra::views::{Version, ViewBatch, ViewStore};
 use rustc_hash::FxHashSet;
+use schemas::PartitionId;
 use schemas::events::Event;
 use schemas::log::Offset;
 use schemas::rows::{Checkpoint, RowWrite, View};
-use schemas::{PartitionId, UnixMillis};
 
 use crate::batch::{self, Batch};
 use crate::error::Trouble;
@@ -22,9 +23,6 @@ use crate::rows::Rows;
 use crate::run::Sink;
 use crate::step;
 use crate::views::{Projection, home_timeline, projection};
-
-/// Tells the time, milliseconds since 1970.
-pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
 /// A view in a group.
 pub(crate) struct Cursor {

@@ -23,8 +23,8 @@ pub mod views;
 
 pub use batch::{Fact, FactReader};
 pub use error::ProjectError;
-pub use group::Clock;
 pub use letters::{LetterInfo, list as list_dead_letters};
+pub use reactors::MailDesk;
 pub use rebuild::{Done, RebuildPorts, Report, Target, rebuild};
 pub use release::{Release, Released, release};
 pub use service::{ProjectorOptions, ProjectorPorts, Projectors};

@@ -164,7 +164,7 @@ impl Tail {
 }
 
 /// Returns some time after the process is told to stop.
-async fn out_of_grace(stopped: &mut watch::Receiver<bool>) {
+pub(crate) async fn out_of_grace(stopped: &mut watch::Receiver<bool>) {
     // An error: whoever could tell is gone, which says the same.
     let _ = stopped.wait_for(|stopped| *stopped).await;
     tokio::time::sleep(GRACE).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use infra::bus::CommandBus;
+use infra::clock::Clock;
 use infra::log::{EventLog, ReadLimits};
 use infra::progress::Progress;
 use infra::search::SearchIndex;
@@ -16,16 +17,16 @@ use parking_lot::Mutex;
 use schemas::PartitionId;
 use schemas::log::Offset;
 use schemas::rows::View;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::error::ProjectError;
-use crate::group::{Clock, Followers, Group};
+use crate::group::{Followers, Group};
 use crate::letters::{self, LetterInfo};
-use crate::reactors::{ReactorPorts, Reactors, tend_claims};
+use crate::reactors::{MailDesk, Outbox, ReactorPorts, Reactors, tend_claims};
 use crate::rebuild::{Gates, RebuildPorts, Report, Target, rebuild_behind};
 use crate::release::{Release, Released, release};
-use crate::run::{Gate, Sink, Tail};
+use crate::run::{Gate, Sink, Tail, out_of_grace};
 use crate::search::SearchSink;
 use crate::verify::{Verified, verify_behind, verify_search_behind};
 
@@ -42,6 +43,8 @@ pub struct ProjectorPorts {
     pub search: Option<Arc<dyn SearchIndex>>,
     /// Where reactors send commands, if this process runs them.
     pub bus: Option<Arc<dyn CommandBus>>,
+    /// Who sends the mail that the log asks for, if this process sends any.
+    pub mail: Option<MailDesk>,
     /// Told how far the live views have come.
     pub progress: Arc<Progress>,
     /// The wall clock.
@@ -188,9 +191,11 @@ impl Projectors {
     fn spawn_reactors(&self, partition: PartitionId) {
         let ports = self.ports.clone();
         let Some(bus) = ports.bus else { return };
+        let mail = ports.mail;
         let ports = ReactorPorts { log: ports.log, views: ports.views, progress: ports.progress, bus, clock: ports.clock };
+        let outbox = mail.map(|desk| self.spawn_outbox(Outbox::new(ports.clone(), desk, partition)));
         // No swap concerns reactors.
-        self.spawn(partition, Box::new(Reactors { ports: ports.clone(), partition }), Arc::default());
+        self.spawn(partition, Box::new(Reactors { ports: ports.clone(), partition, outbox }), Arc::default());
         let (mut stop, every) = (self.stop.subscribe(), self.options.tend_every);
         self.tasks.lock().spawn(async move {
             while !*stop.borrow_and_update() {
@@ -204,6 +209,27 @@ impl Projectors {
                 }
             }
         });
+    }
+
+    /// Sends what reactors put into the outbox; returns what wakes it.
+    fn spawn_outbox(&self, mut outbox: Outbox) -> Arc<Notify> {
+        let (fresh, mut stop, mut stopped) = (Arc::new(Notify::new()), self.stop.subscribe(), self.stop.subscribe());
+        let told = fresh.clone();
+        self.tasks.lock().spawn(async move {
+            while !*stop.borrow_and_update() {
+                let pause = tokio::select! {
+                    pause = outbox.round() => pause,
+                    // A mail on its way is sent again after the next start.
+                    () = out_of_grace(&mut stopped) => return,
+                };
+                tokio::select! {
+                    changed = stop.changed() => if changed.is_err() { return },
+                    () = fresh.notified() => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        });
+        told
     }
 
     fn spawn(&self, partition: PartitionId, mut sink: Box<dyn Sink>, gate: Arc<Gate>) {

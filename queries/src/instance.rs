@@ -1,9 +1,10 @@
 //! What the server says of itself.
 
 mod activity;
+mod privacy;
 
 use bytes::Bytes;
-use schemas::api::entities::{InstanceFacts, instance_v1, instance_v2, nodeinfo};
+use schemas::api::entities::{InstanceFacts, instance_v1, instance_v2, nodeinfo, timestamp};
 use schemas::api::html;
 use schemas::rows::{InstanceStatsRow, Table, keys};
 use schemas::text::POST_CHARS_MAX;
@@ -102,6 +103,12 @@ impl QuerySide {
                 { "rel": "http://webfinger.net/rel/avatar", "type": "image/png", "href": urls.avatar(id, account.row.profile.avatar.as_deref()) },
             ],
         }))))
+    }
+
+    /// What the server keeps of people, as JSON.
+    pub fn privacy_policy(&self) -> Bytes {
+        let content = privacy::policy(&self.settings.title, &self.settings.contact_email);
+        json(&value!({ "updated_at": timestamp(privacy::CHANGED_MS), "content": content }))
     }
 
     /// The description, as HTML.

@@ -41,7 +41,7 @@ pub use instance::AboutServer;
 pub use paging::{Links, Page, PageAsk};
 pub use profile::ProfileFilter;
 pub use search::{Kind, PostSearch, SearchAsk};
-pub use settings::{Clock, Settings};
+pub use settings::Settings;
 pub use side::QuerySide;
 
 /// An entity as JSON.

@@ -1,12 +1,6 @@
 //! What the query service is told at its start.
 
-use std::sync::Arc;
-
-use schemas::UnixMillis;
 use schemas::api::entities::Urls;
-
-/// Tells the time, in milliseconds since 1970.
-pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
 /// The query service's settings.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use infra::cache::Stamps;
+use infra::clock::Clock;
 use infra::progress::Progress;
 use infra::search::SearchIndex;
 use infra::timelines::Timelines;
@@ -16,7 +17,7 @@ use crate::error::QueryError;
 use crate::instance::ActivityCache;
 use crate::render::Whole;
 use crate::rows::Rows;
-use crate::settings::{Clock, Settings};
+use crate::settings::Settings;
 
 /// The read side of Roost.
 pub struct QuerySide {

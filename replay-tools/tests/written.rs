@@ -7,10 +7,11 @@ use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use commands::handle::{WriteOptions, WriteSide, system_clock};
+use commands::handle::{WriteOptions, WriteSide};
 use commands::registration::{AccountIds, Registration, register};
 use commands::state::StateKey;
 use infra::bus::CommandBus;
+use infra::clock::system_clock;
 use infra::log::EventLog;
 use infra::progress::Progress;
 use infra::timelines::{NaiveTimelines, ViewSource};
@@ -51,6 +52,7 @@ impl Server {
             search: Some(deployment.search.clone()),
             bus: Some(bus.clone()),
             progress: progress.clone(),
+            mail: None,
             clock: system_clock(),
         };
         let projectors = Projectors::start(ports, ProjectorOptions::default());

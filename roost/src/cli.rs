@@ -77,6 +77,28 @@ pub enum AccountsCommand {
         after_help = "Examples:\n  roost accounts create ana bob --data data\n  roost accounts create --count 100 --prefix u --ops http://127.0.0.1:8081"
     )]
     Create(CreateArgs),
+    /// Counts the e-mail addresses of accounts as confirmed; prints one JSON line each: {"username","id","confirmed"}.
+    ///
+    /// For those whom the mail with the link does not reach. Works offline on a data folder, or through the operators' port of a running
+    /// server (--ops).
+    #[command(
+        after_help = "Examples:\n  roost accounts confirm ana --data data\n  roost accounts confirm ana bob --ops http://127.0.0.1:8081"
+    )]
+    Confirm(ConfirmArgs),
+}
+
+/// Options of `accounts confirm`.
+#[derive(Debug, Args, Clone)]
+pub struct ConfirmArgs {
+    /// The handles.
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+    /// The operators' port of a running server, in place of a data folder.
+    #[arg(long, value_name = "URL", visible_alias = "url", conflicts_with = "data")]
+    pub ops: Option<String>,
+    /// The rest of the configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// Options of `accounts create`.

@@ -27,6 +27,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             start_logs(&quiet(args.config.load(&[])?), LogTarget::Error)?;
             accounts::create(&args)
         }
+        Command::Accounts(AccountsCommand::Confirm(args)) => {
+            start_logs(&quiet(args.config.load(&[])?), LogTarget::Error)?;
+            accounts::confirm(&args)
+        }
         Command::Demo(args) => tell_demo(&args),
         Command::Config(args) => print_config(&args.load(&[])?),
     }

@@ -7,14 +7,15 @@ use anyhow::Context;
 use axum::Router;
 use commands::accounts::Accounts;
 use commands::domain::limits::Limits;
-use commands::handle::{Clock, WriteOptions, WriteSide};
+use commands::handle::{WriteOptions, WriteSide};
 use commands::http::Writes;
 use infra::bus::CommandBus;
+use infra::clock::Clock;
 use infra::config::{Config, Role, SignUps};
 use infra::connect::{Ports, Stores};
 use infra::http::{Edge, Settings};
 use infra::keys::InstanceKeys;
-use projectors::{ProjectError, ProjectorOptions, ProjectorPorts, Projectors};
+use projectors::{MailDesk, ProjectError, ProjectorOptions, ProjectorPorts, Projectors};
 use queries::QuerySide;
 use schemas::Position;
 
@@ -71,7 +72,13 @@ impl Node {
             false => None,
         };
         let bus = commands.as_ref().map(|role| role.side.clone() as Arc<dyn CommandBus>);
-        let projectors = config.roles.has(Role::Projectors).then(|| start_projectors(&ports, &stores, bus, clock));
+        let desk = MailDesk {
+            mail: stores.mail.clone(),
+            keys: edge.keys.clone(),
+            title: config.title.clone(),
+            public_url: public_url.trim_end_matches('/').to_owned(),
+        };
+        let projectors = config.roles.has(Role::Projectors).then(|| start_projectors(&ports, &stores, bus, desk, clock));
         Ok(Self { config, ports, stores, edge, commands, projectors, queries })
     }
 
@@ -142,13 +149,14 @@ impl CommandRole {
     }
 }
 
-fn start_projectors(ports: &Ports, stores: &Stores, bus: Option<Arc<dyn CommandBus>>, clock: Clock) -> Projectors {
+fn start_projectors(ports: &Ports, stores: &Stores, bus: Option<Arc<dyn CommandBus>>, desk: MailDesk, clock: Clock) -> Projectors {
     let ports = ProjectorPorts {
         log: ports.log.clone(),
         views: ports.views.clone(),
         timelines: stores.timelines.clone(),
         search: Some(stores.search.clone()),
         bus,
+        mail: Some(desk),
         progress: ports.progress.clone(),
         clock,
     };

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
-use crate::accounts::{Wanted, open};
+use crate::accounts::{Named, Wanted, confirm_one, open};
 use crate::node::Node;
 
 /// Records that views may trail the log while the node still counts as ready.
@@ -48,6 +48,7 @@ pub fn routes(ops: Ops) -> Router {
         .route("/metrics", get(render))
         .route("/ops/accounts", post(create_account))
         .route("/ops/inspect", get(inspect::inspect))
+        .route("/ops/accounts/confirm", post(confirm_account))
         .with_state(ops);
     tools.into_iter().fold(own, Router::merge)
 }
@@ -102,6 +103,17 @@ fn stream_lines(lines: mpsc::Receiver<String>) -> Response {
     let body =
         stream::unfold(lines, |mut lines| async move { lines.recv().await.map(|line| (Ok::<_, Infallible>(Bytes::from(line)), lines)) });
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(body)).into_response()
+}
+
+async fn confirm_account(State(ops): State<Ops>, Json(named): Json<Named>) -> Response {
+    let Some(commands) = &ops.node.commands else { return refuse(StatusCode::CONFLICT, "this node has not the role `commands`") };
+    match confirm_one(&commands.accounts, named).await {
+        Ok((confirmed, receipt)) => {
+            ops.node.ports.progress.wait(&receipt.positions.0, PATIENCE).await;
+            Json(confirmed).into_response()
+        }
+        Err(error) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &format!("{error:#}")),
+    }
 }
 
 /// An answer that says why not.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use commands::handle::system_clock;
+use infra::clock::system_clock;
 use infra::config::{Config, SignUps};
 use infra::http::ServeOptions;
 use infra::telemetry::PrometheusHandle;
@@ -91,8 +91,8 @@ fn public_routes(node: &Node) -> Router {
     let operations = node.api();
     let api = infra::http::finish(operations.clone(), node.edge.clone());
     let open = node.config.sign_ups == SignUps::Open;
-    let sign_up = node.commands.as_ref().filter(|_| open).map(|role| role.writes.clone());
-    let face = Face { title: node.config.title.as_str().into(), api: Api(api), sign_up };
+    let writes = node.commands.as_ref().map(|role| role.writes.clone());
+    let face = Face { title: node.config.title.as_str().into(), api: Api(api), writes, sign_ups_open: open };
     let routes = operations.merge(face::routes(face.clone())).merge(media::routes(node.stores.blobs.clone()));
     face::in_the_frame(infra::http::finish(routes, node.edge.clone()), face)
 }

@@ -80,7 +80,7 @@ fn every_operation_refuses_every_fault_of_a_token() {
     };
     for operation in OPERATIONS.iter().filter(|o| !APART.contains(&o.id)) {
         let call = |token: Option<&str>| server.call(operation.method, &path(operation, "1"), token, None).status;
-        let needs_token = matches!(operation.access, Access::App | Access::User);
+        let needs_token = matches!(operation.access, Access::App | Access::Newcomer | Access::User);
         if needs_token {
             let status = call(None);
             check(operation, "without a token", status, status == 401);
@@ -98,9 +98,11 @@ fn every_operation_refuses_every_fault_of_a_token() {
                 check(operation, "a token of too narrow a scope", status, status == 403);
             }
         }
-        if operation.access == Access::User {
+        if matches!(operation.access, Access::Newcomer | Access::User) {
             let status = call(Some(&app));
             check(operation, "an application's own token", status, matches!(status, 401 | 403 | 422));
+        }
+        if operation.access == Access::User {
             let status = call(Some(&wide));
             check(operation, "a good token", status, status != 401 && status != 403 && status < 500);
         }

@@ -29,8 +29,8 @@ def plain(tmp_path_factory):
     driver.quit()
 
 
-def sign_up(driver, username):
-    go(driver, "/auth/sign_up")
+def sign_up(driver, username, url=""):
+    go(driver, f"{url}/auth/sign_up")
     fill(driver, username=username, email=f"{username}@example.com", password=PASSWORD)
     driver.find_element(By.NAME, "agreement").click()
     submit(driver)

@@ -1,6 +1,7 @@
 //! `cargo xtask pages`: the pages as a person meets them, in headless Chromium, against the executable that users run.
 //!
-//! The server gets a folder of its own, filled by `roost demo`, and free ports; the suite gets its address in `ROOST_URL`.
+//! The server gets a folder of its own, filled by `roost demo`, and free ports; the suite gets its address in `ROOST_URL`. A second one,
+//! empty, asks for the confirmation of e-mail addresses (`ROOST_CONFIRMING_URL`) and leaves its mail in a folder (`ROOST_MAIL_FOLDER`).
 
 use crate::clients::{junit, venv};
 use crate::server::{self, Addresses, Server};
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<Tally> {
         anyhow::ensure!(path.exists(), "no {name}: install the packages chromium and chromium-driver, or set {variable}");
     }
     if let Some(url) = &args.url {
-        return suite(url, &args.rest);
+        return suite(url, None, &args.rest);
     }
     let binary = server::built(args.binary.as_deref())?;
     let folder = tempfile::Builder::new().prefix("roost-pages-").tempdir().context("cannot make a folder")?;
@@ -47,22 +48,29 @@ pub(crate) fn run(args: &Args) -> Result<Tally> {
     let addresses = Addresses::free()?;
     let (server, ready) = Server::start(&binary, &data, &addresses, &folder.path().join("server.log"))?;
     println!("server ready at {} after {:.3} s", addresses.url(), ready.as_secs_f64());
-    let counted = suite(&addresses.url(), &args.rest);
+    let (elsewhere, empty) = (Addresses::free()?, folder.path().join("confirming"));
+    let log = folder.path().join("confirming.log");
+    let (confirming, _) = Server::start_with(&binary, &empty, &elsewhere, &log, &["email_confirmation=on"])?;
+    let counted = suite(&addresses.url(), Some((&elsewhere.url(), &empty.join("mail"))), &args.rest);
     if !matches!(counted, Ok(Tally { failed: 0, .. })) {
-        println!("{}", server.log_tail());
+        println!("{}\n{}", server.log_tail(), confirming.log_tail());
     }
-    let stopped = server.stop();
+    let (stopped, stopped_too) = (server.stop(), confirming.stop());
     let counted = counted?;
     stopped?;
+    stopped_too?;
     Ok(counted)
 }
 
-fn suite(url: &str, rest: &[String]) -> Result<Tally> {
+fn suite(url: &str, confirming: Option<(&str, &Path)>, rest: &[String]) -> Result<Tally> {
     let cache = root::workspace()?.join(".cache");
     let suite = root::workspace()?.join("tests/pages");
     let interpreter = venv(&cache.join("pages-venv"), &suite.join("requirements.txt"))?;
     let report = cache.join("pages.xml");
     let mut command = pytest(&interpreter, &report, &suite);
+    if let Some((url, mail)) = confirming {
+        command.env("ROOST_CONFIRMING_URL", url).env("ROOST_MAIL_FOLDER", mail);
+    }
     junit("pages", command.args(rest).env("ROOST_URL", url), &report)
 }
 

@@ -20,7 +20,7 @@ const POLL: Duration = Duration::from_millis(20);
 const LOG_TAIL_BYTES: usize = 8 * 1024;
 
 /// What the suites read from the environment; the server would refuse to start with keys that it does not know.
-const SUITES_VARIABLES: [&str; 10] = [
+const SUITES_VARIABLES: [&str; 12] = [
     "ROOST_SEEDS",
     "ROOST_SEED",
     "ROOST_URL",
@@ -31,6 +31,8 @@ const SUITES_VARIABLES: [&str; 10] = [
     "ROOST_TEST_CQL",
     "ROOST_TEST_ELASTIC",
     "ROOST_TEST_REGISTRY",
+    "ROOST_CONFIRMING_URL",
+    "ROOST_MAIL_FOLDER",
 ];
 
 /// Returns a command of the executable without what the environment says to the suites.
@@ -91,9 +93,20 @@ impl Server {
     /// # Errors
     /// Fails, showing the log's end, where the server ends early or is not ready in time.
     pub(crate) fn start(binary: &Path, data: &Path, addresses: &Addresses, log: &Path) -> Result<(Self, Duration)> {
+        Self::start_with(binary, data, addresses, log, &[])
+    }
+
+    /// The same, with configuration keys set (`key=value`).
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn start_with(binary: &Path, data: &Path, addresses: &Addresses, log: &Path, settings: &[&str]) -> Result<(Self, Duration)> {
         let out = File::options().create(true).append(true).open(log).context("cannot open the server's log")?;
         let mut command = command(binary);
         command.args(["serve", "--listen", &addresses.public, "--ops-listen", &addresses.operators, "--data"]).arg(data);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
         command.env("ROOST_RATE_LIMITS", "off").stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;

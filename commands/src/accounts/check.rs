@@ -26,6 +26,10 @@ impl FieldProblem {
     pub(super) const fn taken(field: &'static str) -> Self {
         Self { field, code: "ERR_TAKEN", description: "has already been taken" }
     }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.code == "ERR_TAKEN"
+    }
 }
 
 /// The problems of a sign-up that can be seen without asking anybody.
@@ -57,7 +61,7 @@ pub(super) fn check(new: &NewAccount) -> Vec<FieldProblem> {
 }
 
 /// An address is something, an at sign, and a host: more only its owner's mail server knows.
-fn email_problem(email: &str) -> Option<FieldProblem> {
+pub(super) fn email_problem(email: &str) -> Option<FieldProblem> {
     let problem = |code, description| Some(FieldProblem { field: "email", code, description });
     if email.is_empty() {
         return problem("ERR_BLANK", "can't be blank");

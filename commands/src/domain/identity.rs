@@ -15,7 +15,10 @@ use super::{Ctx, Decided, Decision, actor, digest, one, unchanged};
 use crate::state::{CodeState, CredentialState, Digest, State, StateKey, StateValue, TokenState};
 
 pub(super) fn set_credentials(c: SetCredentials, state: &State) -> Decided {
-    actor(state, c.account)?;
+    // A link that is asked for again must not undo the confirmation that came before it.
+    if actor(state, c.account)?.credentials == CredentialState::Confirmed && !c.credentials.confirmed {
+        return Err(Rejection::NotAllowed);
+    }
     check_credentials(&c.credentials)?;
     let Credentials { email, password, confirmed } = c.credentials;
     one(c.account.0, CredentialsSet { account: c.account, email, password, confirmed })
@@ -217,6 +220,8 @@ mod specs {
         let set = |confirmed| SetCredentials { account: ANA, credentials: Credentials { email: bytes(4), password: bytes(5), confirmed } };
         given([registered(ANA)]).when(set(false)).then([credentials(false).into()]);
         given([]).when(set(false)).then_rejected(Rejection::NotFound);
+        given([registered(ANA), credentials(true).into()]).when(set(true)).then([credentials(true).into()]);
+        given([registered(ANA), credentials(true).into()]).when(set(false)).then_rejected(Rejection::NotAllowed);
         let confirm = || ConfirmCredentials { account: ANA };
         given([registered(ANA)]).when(confirm()).then_rejected(Rejection::NotFound);
         let confirmed = CredentialsConfirmed { account: ANA };

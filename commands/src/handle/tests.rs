@@ -13,7 +13,7 @@ use infra::views::memory::MemoryViews;
 use schemas::commands::{ClaimHandle, Command, Content, Follow, PublishPost, RegisterAccount};
 use schemas::events::{Event, Profile, Visibility};
 use schemas::log::{CommandId, RecordKind, StoredRecord, TraceContext, Validity, Verdict, body};
-use schemas::{AccountId, AppId, PartitionId, RelationId};
+use schemas::{AccountId, AppId, PartitionId, RelationId, UnixMillis};
 
 use super::*;
 

@@ -3,6 +3,7 @@
 
 mod apps;
 mod content;
+mod emails;
 mod interactions;
 mod markers;
 mod oauth;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 use infra::http::Routes;
 
-pub use sign_up::{open_account, problems_json};
+pub use sign_up::{SignUp, open_account, problems_json};
 pub use writes::Writes;
 
 /// The routes of the command service; [`infra::http::finish`] goes around them and those of the query service.
@@ -35,6 +36,8 @@ pub fn routes(writes: Arc<Writes>) -> Router {
         .on("oauth.userinfo_post", oauth::discovery::userinfo)
         .on("oauth.metadata", oauth::discovery::metadata)
         .on("accounts.create", sign_up::create)
+        .on("emails.resend_confirmation", emails::resend)
+        .on("emails.check_confirmation", emails::check)
         .on("accounts.update_credentials", profile::update)
         .on("profile.avatar_delete", profile::delete_avatar)
         .on("profile.header_delete", profile::delete_header)

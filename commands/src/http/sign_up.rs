@@ -18,7 +18,8 @@ use crate::accounts::{CreateError, Created, FieldProblem, NewAccount};
 pub(super) async fn create(State(writes): State<Arc<Writes>>, caller: Caller, params: Params) -> Result<Response, ApiError> {
     let app = writes.edge.app(caller.app).await?;
     let scopes = app.map_or_else(|| caller.scopes.clone(), |app| app.scopes);
-    let created = open_account(&writes, &params, caller.ip, caller.app, scopes.clone(), caller.trace).await?;
+    let who = SignUp { ip: caller.ip, app: caller.app, scopes: scopes.clone(), trace: caller.trace, key: caller.idempotency_key };
+    let created = open_account(&writes, &params, who).await?;
     writes.settle(&created.positions).await;
     let body = json!({
         "access_token": created.token,
@@ -29,15 +30,24 @@ pub(super) async fn create(State(writes): State<Arc<Writes>>, caller: Caller, pa
     Ok(writes.position(&created.positions, reply::value(&body)))
 }
 
+/// Who signs up, and how.
+#[derive(Debug, Clone)]
+pub struct SignUp {
+    /// From where.
+    pub ip: IpAddr,
+    /// Through which application; 0 for none.
+    pub app: AppId,
+    /// What the first token allows.
+    pub scopes: Vec<String>,
+    /// The trace it belongs to.
+    pub trace: TraceContext,
+    /// `Idempotency-Key`, if one was sent.
+    pub key: Option<String>,
+}
+
 /// Opens the account that the parameters `username`, `email`, `password`, `agreement` and `locale` ask for.
-pub async fn open_account(
-    writes: &Writes,
-    params: &Node,
-    ip: IpAddr,
-    app: AppId,
-    scopes: Vec<String>,
-    trace: TraceContext,
-) -> Result<Created, ApiError> {
+pub async fn open_account(writes: &Writes, params: &Node, who: SignUp) -> Result<Created, ApiError> {
+    let SignUp { ip, app, scopes, trace, key } = who;
     if !writes.edge.settings.sign_ups_open {
         return Err(ApiError::Forbidden("Sign-ups are closed on this server"));
     }
@@ -54,6 +64,7 @@ pub async fn open_account(
         app,
         scopes,
         trace,
+        key,
     };
     let mut problems = new.problems();
     if !params.flag("agreement") {
@@ -61,6 +72,10 @@ pub async fn open_account(
     }
     if !problems.is_empty() {
         return Err(invalid(&problems));
+    }
+    // What was done already is answered however often it is asked.
+    if let Some(created) = writes.accounts.repeated(&new).await? {
+        return Ok(created);
     }
     let now_ms = Edge::now_ms();
     // Only what could become an account counts: mistakes in a form are no sign-ups.

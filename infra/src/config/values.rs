@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use url::Url;
+
 pub use crate::timelines::ring::Policy;
 
 /// A role of the executable.
@@ -132,6 +134,54 @@ impl fmt::Display for Policy {
             Self::PullAll => f.write_str("pull"),
             Self::Threshold { followers } => write!(f, "threshold:{followers}"),
         }
+    }
+}
+
+/// Who delivers mail. Prints itself without the password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MailUrl {
+    /// Files in the data folder.
+    Embedded,
+    /// In memory: gone at exit.
+    Memory,
+    /// A mail server, by its URL.
+    Smtp(Url),
+}
+
+impl FromStr for MailUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "embedded" => Ok(Self::Embedded),
+            "memory" => Ok(Self::Memory),
+            _ => {
+                let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "smtp" | "smtps") && url.host().is_some());
+                url.map(Self::Smtp).ok_or("takes embedded, memory, smtp://… or smtps://…")
+            }
+        }
+    }
+}
+
+impl fmt::Display for MailUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("embedded"),
+            Self::Memory => f.write_str("memory"),
+            Self::Smtp(url) if url.password().is_none() => f.write_str(url.as_str()),
+            Self::Smtp(url) => {
+                let mut shown = url.clone();
+                // Both fail only for URLs that have no host.
+                let _ = shown.set_password(Some("…"));
+                f.write_str(&shown.as_str().replace("%E2%80%A6", "…"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for MailUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The account; 401 where there is none. Operations of `Access::User` always have one.
+    /// The account; 401 where there is none. Operations of `Access::User` and `Access::Newcomer` always have one.
     pub fn user(&self) -> Result<AccountId, ApiError> {
         self.account.ok_or(ApiError::NO_USER)
     }

@@ -1,7 +1,7 @@
 //! What the edge holds: settings, keys, limits, and exact caches of tokens and applications.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use schemas::log::PositionToken;
 use schemas::rows::{AppRow, CredentialRow, RowKey, TokenRow, codec, keys};
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::client::{BadNetwork, Network};
 use super::limits::RateLimits;
 use crate::cache::{StampedCache, Stamps};
+use crate::clock;
 use crate::config::{Config, SignUps};
 use crate::keys::InstanceKeys;
 use crate::progress::Progress;
@@ -109,7 +110,7 @@ impl Edge {
 
     /// The time, milliseconds since 1970.
     pub fn now_ms() -> UnixMillis {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as UnixMillis)
+        clock::now_ms()
     }
 
     /// The token with that SHA-256, unless it is unknown or revoked.

@@ -164,13 +164,11 @@ async fn allowed(gate: &Gate, token: Option<&TokenRow>) -> Result<(), ApiError> 
     if !scopes::allow(&token.scopes, operation.scopes) {
         return Err(ApiError::BAD_SCOPE);
     }
-    if operation.access == Access::User {
-        if token.account.0 == 0 {
-            return Err(ApiError::NO_USER);
-        }
-        if !gate.edge.may_act(token.account).await? {
-            return Err(ApiError::UNCONFIRMED);
-        }
+    if matches!(operation.access, Access::Newcomer | Access::User) && token.account.0 == 0 {
+        return Err(ApiError::NO_USER);
+    }
+    if operation.access == Access::User && !gate.edge.may_act(token.account).await? {
+        return Err(ApiError::UNCONFIRMED);
     }
     Ok(())
 }

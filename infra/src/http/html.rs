@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderMap, HeaderValue};
 
+/// The one look of all pages, as CSS: colours for light and dark, letters, links, forms. A page's own style comes after it.
+pub const BASE_STYLE: &str = include_str!("base.css");
+
 /// What a page may do unless its route says otherwise: show its own pictures and styles, send forms to us, run nothing.
 const DEFAULT_POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -44,6 +47,30 @@ pub(super) fn secure(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Relative luminance (WCAG 2.2, <https://www.w3.org/TR/WCAG22/#dfn-relative-luminance>).
+    fn luminance(colour: &str) -> f64 {
+        let part = |at: usize| f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+        let linear = |c: f64| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) };
+        0.2126 * linear(part(1)) + 0.7152 * linear(part(3)) + 0.0722 * linear(part(5))
+    }
+
+    #[test]
+    fn every_text_stands_out_in_light_and_dark() {
+        for palette in BASE_STYLE.split(":root {").skip(1) {
+            let colour = |name: &str| {
+                let value = palette.split(&format!("--{name}: ")).nth(1).unwrap_or_else(|| panic!("--{name} is in both palettes"));
+                luminance(value.split(';').next().unwrap())
+            };
+            let grounds = ["paper", "card"].map(|ground| ["ink", "soft", "accent", "bad"].map(|text| (text, ground)));
+            for (text, ground) in grounds.into_iter().flatten().chain([("on-accent", "accent")]) {
+                let (a, b) = (colour(text), colour(ground));
+                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}, WCAG AA asks for 4.5");
+            }
+        }
+        assert_eq!(BASE_STYLE.matches(":root {").count(), 2, "light and dark");
+    }
 
     #[test]
     fn text_is_escaped_for_content_and_attributes() {

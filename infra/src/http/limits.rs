@@ -21,6 +21,8 @@ pub enum Rule {
     SignIn,
     /// Tries of one account's password, by name.
     Password,
+    /// Mails with a link that somebody asked for, by account or name.
+    Mailing,
 }
 
 impl Rule {
@@ -31,6 +33,7 @@ impl Rule {
             Self::SignUp => (5, 30 * 60_000),
             Self::SignIn => (25, 5 * 60_000),
             Self::Password => (25, 60 * 60_000),
+            Self::Mailing => (5, 30 * 60_000),
         }
     }
 }

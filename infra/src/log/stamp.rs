@@ -1,12 +1,11 @@
 //! What every adapter that writes headers itself does alike: stamping records, opening an epoch, refusing what is too large.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use schemas::AccountId;
 use schemas::log::record::HEADER_BYTES;
 use schemas::log::{CommandId, NewRecord, RecordHeader, RecordKind, TraceContext, Validity, WriterId};
-use schemas::{AccountId, UnixMillis};
 
 use super::{LogError, RECORD_BYTES_MAX};
+pub(crate) use crate::clock::now_ms;
 
 /// The header of the next valid record after `state`, by the writer in force.
 pub(crate) fn stamped(record: &NewRecord, state: &Validity) -> RecordHeader {
@@ -50,9 +49,4 @@ pub(crate) fn check_size(records: &[NewRecord]) -> Result<(), LogError> {
         }
     }
     Ok(())
-}
-
-/// The wall clock; a clock before 1970 counts as 1970.
-pub(crate) fn now_ms() -> UnixMillis {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as UnixMillis)
 }

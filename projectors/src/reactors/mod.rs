@@ -1,11 +1,13 @@
-//! Reactors: what the log causes elsewhere. They issue commands, never rows, and never during a rebuild.
+//! Reactors: what the log causes elsewhere. They issue commands and mail, never rows of a projected view, and never during a rebuild.
 //!
 //! Behind the log at a checkpoint of their own, they make good what a crash may have cut off: the write side runs follow-ups right after
 //! its acknowledgement, under the same command ids, so each takes effect once whoever comes first. What needs views to be decided
 //! (reblogs of deleted posts, claims that lapse) is theirs alone.
 
 mod claims;
+mod outbox;
 mod reblogs;
+mod wording;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use infra::bus::CommandBus;
+use infra::clock::Clock;
 use infra::log::EventLog;
 use infra::progress::Progress;
 use infra::views::{Version, ViewBatch, ViewStore};
@@ -21,14 +24,16 @@ use schemas::commands::{Command, CommandError, Envelope, follow_ups};
 use schemas::log::{CommandId, Position, TraceContext};
 use schemas::rows::{Checkpoint, View};
 use schemas::{AccountId, PartitionId};
+use tokio::sync::Notify;
 
 use crate::batch::{self, Batch, Fact};
 use crate::error::Trouble;
-use crate::group::Clock;
 use crate::run::Sink;
 use crate::touches;
 
 pub(crate) use claims::tend_claims;
+pub use outbox::MailDesk;
+pub(crate) use outbox::Outbox;
 
 /// Records whose follow-ups run at once; they touch nothing in common.
 const AT_ONCE: usize = 64;
@@ -49,6 +54,8 @@ pub(crate) struct ReactorPorts {
 pub(crate) struct Reactors {
     pub(crate) ports: ReactorPorts,
     pub(crate) partition: PartitionId,
+    /// Told when something is in the outbox; nothing where no mail is sent.
+    pub(crate) outbox: Option<Arc<Notify>>,
 }
 
 impl ReactorPorts {
@@ -140,7 +147,16 @@ impl Sink for Reactors {
         }
         self.react_all(&mut facts).await?;
         let checkpoints = vec![(View::Reactors, self.partition, batch.end)];
-        Ok(self.ports.views.commit(Version::Live, ViewBatch { writes: Vec::new(), checkpoints }).await?)
+        let writes = match &self.outbox {
+            Some(_) => batch.facts.iter().flat_map(|fact| outbox::of_record(self.partition, fact)).collect(),
+            None => Vec::new(),
+        };
+        let fresh = !writes.is_empty();
+        self.ports.views.commit(Version::Live, ViewBatch { writes, checkpoints }).await?;
+        if let Some(outbox) = self.outbox.as_ref().filter(|_| fresh) {
+            outbox.notify_one();
+        }
+        Ok(())
     }
 }
 

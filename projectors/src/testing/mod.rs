@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use infra::clock::Clock;
 use infra::log::memory::MemoryLog;
 use infra::log::{EventLog, LogLayout, PartitionWriter, ReadLimits};
 use infra::progress::Progress;
@@ -18,9 +19,9 @@ use schemas::log::{CommandId, NewRecord, TraceContext, body};
 use schemas::rows::{RowKey, Table, View};
 use schemas::{AccountId, PartitionId};
 
+use crate::ProjectorPorts;
 use crate::group::{Followers, Group};
 use crate::run::Tail;
-use crate::{Clock, ProjectorPorts};
 
 pub(crate) const PARTITIONS: u16 = 3;
 pub(crate) const LAYOUT: LogLayout = LogLayout { generation: 1, partitions: PARTITIONS };
@@ -77,6 +78,7 @@ impl World {
             timelines: Arc::new(NaiveTimelines::new(source)),
             search: None,
             bus: None,
+            mail: None,
             progress: Arc::new(Progress::new(LAYOUT.generation, LAYOUT.partitions)),
             clock,
         }

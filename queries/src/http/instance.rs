@@ -52,9 +52,8 @@ async fn extended_description(State(shared): State<Shared>) -> Answer {
     Ok(reply::value(&json!({ "updated_at": timestamp(0), "content": shared.side.description_html() })))
 }
 
-/// The operator has written none.
-async fn privacy_policy() -> Answer {
-    Err(ApiError::NotFound)
+async fn privacy_policy(State(shared): State<Shared>) -> Answer {
+    Ok(reply::ok(shared.side.privacy_policy()))
 }
 
 async fn host_meta(State(shared): State<Shared>) -> Response {

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail};
-use commands::handle::system_clock;
 use indicatif::ProgressBar;
 use infra::blobs::{BlobKey, Blobs, ContentType};
 use infra::bus::CommandBus;
+use infra::clock::system_clock;
 use infra::config::Config;
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};

@@ -1,14 +1,18 @@
 //! What changes only with the executable: the stylesheet and generated pictures. Each carries an `ETag`, so that a browser asks for its
 //! bytes once.
 
+use std::sync::LazyLock;
+
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use infra::http::html::BASE_STYLE;
 use infra::keys::sha256;
 
-use super::avatar;
+use super::{avatar, thumbnail};
 
-const CSS: &str = include_str!("../../assets/face.css");
+/// The look of all pages, and what these have of their own.
+static CSS: LazyLock<String> = LazyLock::new(|| [BASE_STYLE, include_str!("../../assets/face.css")].concat());
 
 /// Pictures are drawn from an id: the same for ever, but for a new way of drawing.
 const DAY: HeaderValue = HeaderValue::from_static("public, max-age=86400");
@@ -30,6 +34,14 @@ pub(super) async fn avatar(Path(file): Path<String>, headers: HeaderMap) -> Resp
     match file.strip_suffix(".png").and_then(|id| id.parse::<u64>().ok()) {
         Some(account) => picture(&headers, avatar::of(account)),
         None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Serves the picture by which apps and other sites show this server.
+pub(super) async fn thumbnail(headers: HeaderMap) -> Response {
+    match thumbnail::picture() {
+        Some(png) => reply(&headers, png.to_vec(), "image/png", DAY),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn show(State(face): State<Face>, Extension(info): Extension<Re
                 }
             }
             div {
-                (join(&instance, face.sign_up.is_some()))
+                (join(&instance, face.sign_up().is_some()))
                 (clients(host))
                 (figures(&counts))
                 (about())
@@ -99,6 +99,7 @@ fn about() -> Markup {
                 "Every post, follow and favourite is an event in a log that loses nothing it has acknowledged. What you read here is computed \
                  from that log and can be rebuilt from it at any time, while it serves."
             }
+            p { a href="/about" { "About this server" } " · " a href="/privacy-policy" { "Privacy" } }
             p { "Developers: " a href="/reference" { "the API, operation by operation" } "." }
         }
     }

@@ -1,9 +1,12 @@
-//! What a person sees in a browser: the front page, profiles, threads, tags, the reference of the API, sign-up, avatars.
+//! What a person sees in a browser: the front page, profiles, threads, tags, what the server is, the reference of the API, sign-up and
+//! the confirmation of an address, avatars.
 //!
 //! The pages are made on the server and need no JavaScript. They read through the public API in the same process, as any client would, so
 //! nothing is shown here that a client may not see.
 
+mod about;
 mod avatar;
+mod confirmation;
 mod fixed;
 mod home;
 mod missing;
@@ -14,6 +17,7 @@ mod reference;
 mod sign_up;
 mod tag;
 mod thread;
+mod thumbnail;
 mod upstream;
 
 use std::sync::Arc;
@@ -33,8 +37,17 @@ pub struct Face {
     pub title: Arc<str>,
     /// The public API of this process.
     pub api: Api,
+    /// The write resources, if this process has them.
+    pub writes: Option<Arc<Writes>>,
+    /// Whether this server opens accounts.
+    pub sign_ups_open: bool,
+}
+
+impl Face {
     /// The write resources, if this server opens accounts.
-    pub sign_up: Option<Arc<Writes>>,
+    fn sign_up(&self) -> Option<&Arc<Writes>> {
+        self.writes.as_ref().filter(|_| self.sign_ups_open)
+    }
 }
 
 /// The routes of the pages.
@@ -42,7 +55,12 @@ pub fn routes(face: Face) -> Router {
     Router::new()
         .route("/", get(home::show))
         .route("/reference", get(reference::show))
+        .route("/about", get(about::show))
+        .route("/privacy-policy", get(about::privacy))
+        .route("/thumbnail.png", get(fixed::thumbnail))
         .route("/auth/sign_up", get(sign_up::form).post(sign_up::submit))
+        .route("/auth/confirmation", get(confirmation::confirm))
+        .route("/auth/confirmation/new", get(confirmation::form).post(confirmation::submit))
         .route("/@{handle}", get(profile::show))
         .route("/@{handle}/{post}", get(thread::show))
         .route("/users/{handle}", get(profile::show))

@@ -27,11 +27,19 @@ pub(super) fn reply(status: StatusCode, server: &str, title: &str, content: &Mar
                     nav aria-label="Pages" {
                         a href="/#clients" { "Clients" }
                         a href="/auth/sign_up" { "Sign up" }
+                        a href="/about" { "About" }
                         a href="/reference" { "API reference" }
                     }
                 }
                 main id="main" { (content) }
-                footer { "Served by Roost: an event log, and views of it. " a href="/api/roost/v1/openapi.json" { "OpenAPI document" } }
+                footer {
+                    nav aria-label="More" {
+                        a href="/about" { "About" }
+                        a href="/privacy-policy" { "Privacy" }
+                        a href="/api/roost/v1/openapi.json" { "OpenAPI document" }
+                    }
+                    p { "Served by Roost: an event log, and views of it." }
+                }
             }
         }
     };

@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use commands::http::open_account;
+use commands::http::{SignUp, open_account};
 use infra::http::{ApiError, Params, RequestInfo};
 use maud::{Markup, html};
 use schemas::AppId;
@@ -21,7 +21,7 @@ struct Typed {
 
 /// Shows the empty form.
 pub(super) async fn form(State(face): State<Face>) -> Response {
-    if face.sign_up.is_none() {
+    if face.sign_up().is_none() {
         return closed(&face.title);
     }
     page::reply(StatusCode::OK, &face.title, "Sign up", &filled(&Typed::default(), &[]))
@@ -29,11 +29,14 @@ pub(super) async fn form(State(face): State<Face>) -> Response {
 
 /// Takes the form.
 pub(super) async fn submit(State(face): State<Face>, Extension(info): Extension<RequestInfo>, params: Params) -> Response {
-    let Some(writes) = &face.sign_up else { return closed(&face.title) };
+    let Some(writes) = face.sign_up() else { return closed(&face.title) };
     let text = |name: &str| params.str(name).unwrap_or_default().to_owned();
     let typed = Typed { username: text("username"), email: text("email") };
     // The first token goes to nobody: a client asks for its own.
-    match open_account(writes, &params, info.ip, AppId(0), Vec::new(), info.trace).await {
+    let who = SignUp { ip: info.ip, app: AppId(0), scopes: Vec::new(), trace: info.trace, key: None };
+    let confirmation = writes.edge.settings.confirmation;
+    match open_account(writes, &params, who).await {
+        Ok(_) if confirmation => page::reply(StatusCode::OK, &face.title, "Check your mail", &almost(&typed)),
         Ok(_) => page::reply(StatusCode::OK, &face.title, "Welcome", &welcome(&typed.username)),
         Err(error) => page::reply(error.status(), &face.title, "Sign up", &filled(&typed, &problems(&error))),
     }
@@ -58,7 +61,15 @@ fn closed(server: &str) -> Response {
     page::reply(StatusCode::FORBIDDEN, server, "Sign up", &content)
 }
 
-fn welcome(username: &str) -> Markup {
+fn almost(typed: &Typed) -> Markup {
+    html! {
+        h1 { "Almost there, @" (typed.username) }
+        p { "A mail with a link is on its way to " strong { (typed.email.trim()) } ". Open the link to show that the address is yours: then your account is ready." }
+        p.soft { "No mail after a few minutes? Look into the folder for spam, or " a href="/auth/confirmation/new" { "have it sent again" } "." }
+    }
+}
+
+pub(super) fn welcome(username: &str) -> Markup {
     html! {
         h1 { "Welcome, @" (username) }
         p { "Your account is ready. Open a Mastodon client, type this server's address where it asks for a server, and sign in." }
@@ -70,7 +81,7 @@ fn filled(typed: &Typed, problems: &[String]) -> Markup {
     html! {
         h1 { "Create an account" }
         @if !problems.is_empty() {
-            div.error role="alert" { p { "That did not work:" } ul { @for problem in problems { li { (problem) } } } }
+            div.problem role="alert" { p { "That did not work:" } ul { @for problem in problems { li { (problem) } } } }
         }
         form method="post" action="/auth/sign_up" {
             label for="username" { "Name" }
@@ -82,6 +93,7 @@ fn filled(typed: &Typed, problems: &[String]) -> Markup {
             label for="password" { "Password" }
             input type="password" id="password" name="password" required minlength="8" autocomplete="new-password" aria-describedby="password-help";
             p.soft id="password-help" { "At least 8 characters." }
+            p.soft { "What happens to all this: " a href="/privacy-policy" { "privacy" } "." }
             p { label { input type="checkbox" name="agreement" value="1" required; " I agree to be kind to the others here" } }
             p { button.button type="submit" { "Create the account" } }
         }

@@ -100,7 +100,7 @@ impl Site {
             layered.set(key, value, "a test").unwrap();
         }
         let now = Arc::new(AtomicU64::new(1_780_000_000_000));
-        let clock: commands::handle::Clock = {
+        let clock: infra::clock::Clock = {
             let now = now.clone();
             Arc::new(move || now.load(Ordering::Relaxed))
         };
@@ -119,6 +119,7 @@ impl Site {
             timelines: Arc::new(Every(every)),
             search: Some(node.stores.search.clone()),
             bus: node.commands.as_ref().map(|role| role.side.clone() as _),
+            mail: None,
             progress: node.ports.progress.clone(),
             clock,
         };
@@ -189,7 +190,7 @@ impl Site {
     }
 }
 
-fn read_side(node: &Node, timelines: Arc<RingTimelines>, clock: commands::handle::Clock) -> Router {
+fn read_side(node: &Node, timelines: Arc<RingTimelines>, clock: infra::clock::Clock) -> Router {
     let ports = &node.ports;
     let side = QuerySide::new(
         ports.views.clone(),

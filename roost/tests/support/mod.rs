@@ -130,6 +130,18 @@ impl Server {
         reply.json()
     }
 
+    /// Calls an operation with an idempotency key.
+    pub fn call_with_key(&self, method: &str, path: &str, token: &str, key: &str, body: &Value) -> Reply {
+        let request = ureq::http::Request::builder().method(method).uri(self.url(path)).header("authorization", format!("Bearer {token}"));
+        let request = request.header("idempotency-key", key).header("content-type", "application/json");
+        read(self.agent.run(request.body(body.to_string()).expect("a request")).expect("the server answers"))
+    }
+
+    /// Posts JSON to the operators' port.
+    pub fn ops_send(&self, path: &str, body: &Value) -> Reply {
+        read(self.agent.post(format!("{}{path}", self.ops)).send_json(body).expect("the operators' port answers"))
+    }
+
     /// Posts with an idempotency key.
     pub fn post_with_key(&self, path: &str, member: &Member, key: &str, body: &Value) -> Value {
         let request =

@@ -85,7 +85,7 @@ fn security(operation: &Operation) -> Value {
     match operation.access {
         Access::Open => json!([]),
         Access::Maybe => json!([{}, { "token": scopes }]),
-        Access::App | Access::User => json!([{ "token": scopes }]),
+        Access::App | Access::Newcomer | Access::User => json!([{ "token": scopes }]),
     }
 }
 

@@ -10,7 +10,9 @@ pub enum Access {
     Maybe,
     /// Any good token, also an application's own.
     App,
-    /// A token that acts for an account.
+    /// A token that acts for an account, whether or not its e-mail address is confirmed.
+    Newcomer,
+    /// A token that acts for an account that may act.
     User,
 }
 
@@ -59,7 +61,7 @@ const fn op(
     Operation { id, method, path, access, scopes, side, summary }
 }
 
-use Access::{App, Maybe, Open, User};
+use Access::{App, Maybe, Newcomer, Open, User};
 use Side::{Read, Write};
 
 /// Every operation.
@@ -89,6 +91,8 @@ pub const OPERATIONS: &[Operation] = &[
     op("accounts.create", "POST", "/api/v1/accounts", App, "write:accounts", Write, "Registers an account"),
     op("accounts.verify_credentials", "GET", "/api/v1/accounts/verify_credentials", User, "profile read:accounts", Read, "Shows the own account"),
     op("accounts.update_credentials", "PATCH", "/api/v1/accounts/update_credentials", User, "write:accounts", Write, "Changes the own account"),
+    op("emails.resend_confirmation", "POST", "/api/v1/emails/confirmations", Newcomer, "write:accounts", Write, "Mails the link that confirms the e-mail address again"),
+    op("emails.check_confirmation", "GET", "/api/v1/emails/check_confirmation", Newcomer, "read:accounts", Write, "Says whether the e-mail address is confirmed"),
     op("profile.avatar_delete", "DELETE", "/api/v1/profile/avatar", User, "write:accounts", Write, "Removes the avatar"),
     op("profile.header_delete", "DELETE", "/api/v1/profile/header", User, "write:accounts", Write, "Removes the header"),
     op("accounts.many", "GET", "/api/v1/accounts", Maybe, "read:accounts", Read, "Shows several accounts"),

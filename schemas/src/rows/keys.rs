@@ -238,6 +238,16 @@ pub fn marker(account: AccountId, timeline: &str) -> RowKey {
     row(Table::Marker, id(account.0), text(timeline))
 }
 
+/// Partition key of what a partition's reactors have yet to send.
+pub fn outbox_of(partition: PartitionId) -> KeyPart {
+    PartBuilder::default().u16(partition.0).done()
+}
+
+/// Key of something to be sent: the record that causes it, and its number among the record's events.
+pub fn outbox(partition: PartitionId, offset: Offset, number: u16) -> RowKey {
+    row(Table::Outbox, outbox_of(partition), PartBuilder::default().u64(offset).u16(number).done())
+}
+
 /// Partition key of the dead letters of a view's version in a partition.
 pub fn dead_letters_of(view: View, version: u32, partition: PartitionId) -> KeyPart {
     PartBuilder::default().u16(view as u16).u64(u64::from(version)).u16(partition.0).done()

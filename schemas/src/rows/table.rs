@@ -27,7 +27,7 @@ pub enum View {
     Identity = 5,
     /// Preferences and markers.
     Settings = 6,
-    /// How far the reactors have come; no rows. Never rebuilt: a follow-up is issued once.
+    /// How far the reactors have come, and what they have yet to send. Never rebuilt: a follow-up is issued once.
     Reactors = 7,
     /// Records that could not be projected, and those held back behind them, per version of a view. No checkpoint.
     DeadLetters = 8,
@@ -181,6 +181,8 @@ tables! {
     Preference = 80 "preference" in Settings;
     /// (account) (timeline name) -> marker.
     Marker = 81 "marker" in Settings;
+    /// (partition) (offset, number) -> what is to be sent because of that record, until it is.
+    Outbox = 85 "outbox" in Reactors;
     /// (view, version, partition) (offset) -> a record that could not be projected, or is held back behind one.
     DeadLetter = 90 "dead_letter" in DeadLetters;
 }

@@ -53,3 +53,16 @@ def test_health():
     assert ANYONE.get("/health").status_code == 200
     assert library().instance_health()
     assert ANYONE.get("/api/v1/streaming/health").text.strip() == "OK"
+
+
+@operation("instance.v1", "instance.v2")
+def test_what_is_announced_is_there():
+    v1, v2 = ANYONE.get("/api/v1/instance").json(), ANYONE.get("/api/v2/instance").json()
+    urls = v2["configuration"]["urls"]
+    for url in [urls["about"], urls["privacy_policy"], urls["terms_of_service"]]:
+        if url:
+            reply = ANYONE.get(url, headers={"Accept": "text/html"})
+            assert reply.status_code == 200 and reply.headers["content-type"].startswith("text/html"), url
+    for url in {v1["thumbnail"], v2["thumbnail"]["url"]}:
+        reply = ANYONE.get(url)
+        assert reply.status_code == 200 and reply.content.startswith(b"\x89PNG"), url

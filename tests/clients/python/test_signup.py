@@ -1,7 +1,7 @@
 """Self-service sign-up."""
 
 import pytest
-from mastodon import MastodonIllegalArgumentError
+from mastodon import MastodonAPIError, MastodonIllegalArgumentError
 from support import PASSWORD, SCOPES, Http, User, error, library, operation, unique
 from test_apps import client_token, register
 
@@ -68,3 +68,27 @@ def test_one_of_many_concurrent_sign_ups_wins():
 def test_a_new_account_is_public_at_once():
     user = User("fresh")
     assert Http().get(f"/api/v1/accounts/{user.id}").json()["username"] == user.username
+
+
+@operation("accounts.create")
+def test_a_sign_up_sent_again_gives_the_same_token():
+    token = client_token(register().json()).json()["access_token"]
+    name, key = unique("again"), unique("key")
+    form = {"username": name, "email": f"{name}@example.com", "password": PASSWORD, "agreement": "true", "locale": "en"}
+    replies = [Http(token).post("/api/v1/accounts", form, headers={"Idempotency-Key": key}) for _ in range(2)]
+    assert [reply.status_code for reply in replies] == [200, 200], replies[1].text
+    assert len({reply.json()["access_token"] for reply in replies}) == 1
+    error(Http(token).post("/api/v1/accounts", form), 422)
+
+
+@operation("emails.check_confirmation")
+def test_an_address_that_needs_no_confirmation_counts_as_confirmed(ana):
+    assert ana.http.get("/api/v1/emails/check_confirmation").json() is True
+    error(Http().get("/api/v1/emails/check_confirmation"), 401)
+
+
+@operation("emails.resend_confirmation")
+def test_library_asks_for_the_mail_again_only_while_it_is_waited_for(ana):
+    with pytest.raises(MastodonAPIError):
+        ana.api.email_resend_confirmation()
+    error(ana.http.post("/api/v1/emails/confirmations"), 403)

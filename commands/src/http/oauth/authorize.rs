@@ -14,7 +14,7 @@ use schemas::commands::{Command, IssueCode};
 
 use super::super::Writes;
 use super::grant::{Grant, Refusal};
-use super::page;
+use super::page::{self, Problem};
 use crate::accounts::secret;
 
 /// How long a code may be redeemed: RFC 6749 recommends ten minutes at the most.
@@ -44,9 +44,11 @@ pub(crate) async fn submit(State(writes): State<Arc<Writes>>, caller: Caller, pa
     let login = params.str("username").unwrap_or_default();
     let account = match sign_in(&writes, &caller, login, params.str("password").unwrap_or_default()).await {
         Ok(Some(account)) => account,
-        Ok(None) => return page::consent(title, &grant, login, Some("Invalid name, e-mail address or password.")),
-        Err(ApiError::TooMany(_)) => return page::consent(title, &grant, login, Some("Too many tries. Wait a few minutes.")),
-        Err(ApiError::Forbidden(problem)) => return page::consent(title, &grant, login, Some(problem)),
+        Ok(None) => return page::consent(title, &grant, login, Some(Problem::Said("Invalid name, e-mail address or password."))),
+        Err(ApiError::TooMany(_)) => {
+            return page::consent(title, &grant, login, Some(Problem::Said("Too many tries. Wait a few minutes.")));
+        }
+        Err(ApiError::Forbidden(_)) => return page::consent(title, &grant, login, Some(Problem::Unconfirmed)),
         Err(error) => return error.into_response(),
     };
     let code = match issue_code(&writes, &caller, &grant, account).await {

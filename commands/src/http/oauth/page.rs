@@ -8,13 +8,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use http::{HeaderValue, StatusCode};
+use infra::http::html::BASE_STYLE;
 use infra::keys::sha256;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use url::Url;
 
 use super::grant::Grant;
 
-const STYLE: &str = include_str!("page.css");
+/// The look of all pages, and what these have of their own.
+static STYLE: LazyLock<String> = LazyLock::new(|| [BASE_STYLE, include_str!("page.css")].concat());
 
 /// The style's hash, by which the page's policy lets it in and no other.
 static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(sha256(STYLE.as_bytes())));
@@ -32,8 +34,17 @@ fn in_words(scope: &str) -> &'static str {
     }
 }
 
+/// What keeps a person from signing in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Problem {
+    /// Something to be read.
+    Said(&'static str),
+    /// The address waits for its confirmation.
+    Unconfirmed,
+}
+
 /// The form on which a person signs in and consents.
-pub(super) fn consent(title: &str, grant: &Grant, login: &str, problem: Option<&str>) -> Response {
+pub(super) fn consent(title: &str, grant: &Grant, login: &str, problem: Option<Problem>) -> Response {
     let name = &grant.client.name;
     let hidden = [
         ("client_id", Some(grant.client_id.as_str())),
@@ -47,7 +58,17 @@ pub(super) fn consent(title: &str, grant: &Grant, login: &str, problem: Option<&
         h1 { "Sign in to " (title) }
         p { strong { (name) } " asks to use your account. It would be able to:" }
         ul { @for scope in &grant.scopes { li { (in_words(scope)) " " code { (scope) } } } }
-        @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
+        @if let Some(problem) = problem {
+            p.problem role="alert" {
+                @match problem {
+                    Problem::Said(text) => (text),
+                    Problem::Unconfirmed => {
+                        "Your e-mail address is not confirmed yet: open the link in the mail that you got. "
+                        a href="/auth/confirmation/new" { "Send it again" }
+                    }
+                }
+            }
+        }
         form method="post" action="/oauth/authorize" {
             @for (name, value) in hidden { @if let Some(value) = value { input type="hidden" name=(name) value=(value); } }
             input type="hidden" name="scope" value=(grant.scopes.join(" "));
@@ -102,7 +123,7 @@ fn reply(status: StatusCode, title: &str, name: &str, content: &Markup, redirect
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (name) " · " (title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(STYLE.as_str())) }
             }
             body { main { (content) } }
         }

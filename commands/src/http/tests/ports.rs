@@ -11,6 +11,7 @@ use infra::blobs::Blobs;
 use infra::blobs::memory::MemoryBlobs;
 use infra::bus::CommandBus;
 use infra::cache::{StampedViews, Stamps};
+use infra::clock::system_clock;
 use infra::http::{Edge, Settings, finish};
 use infra::keys::InstanceKeys;
 use infra::progress::Progress;
@@ -27,7 +28,6 @@ use schemas::rows::{
 use schemas::{AccountId, AppId, PartitionId, PostId, RelationId};
 
 use crate::accounts::{Accounts, NewAccount, OPERATOR_SCOPES};
-use crate::handle::system_clock;
 use crate::http::{Writes, routes};
 
 /// A command service over memory.

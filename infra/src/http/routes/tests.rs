@@ -76,7 +76,7 @@ async fn every_operation_enforces_its_access_and_scopes() {
             Access::Open => [200, 200, 200, 200, 200],
             Access::Maybe => [200, 401, 200, 200, bare],
             Access::App => [401, 401, 200, 200, bare],
-            Access::User => [401, 401, 200, 401, bare],
+            Access::Newcomer | Access::User => [401, 401, 200, 401, bare],
         };
         let mut seen = [0; 5];
         for (slot, token) in seen.iter_mut().zip([None, Some("nonsense"), Some("user"), Some("app"), Some("bare")]) {

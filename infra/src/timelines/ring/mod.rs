@@ -40,6 +40,7 @@ use parking_lot::Mutex;
 use schemas::AccountId;
 
 use super::{Delivery, Entry, Stretch, TimelineError, TimelineOp, TimelineSource, Timelines};
+use crate::clock::Clock;
 use choose::Chooser;
 use intern::Accounts;
 use lists::AuthorLists;
@@ -47,7 +48,7 @@ use meters::Meters;
 use shard::{Limits, Shard};
 
 pub use meters::RingStats;
-pub use options::{Clock, Costs, Policy, RingOptions};
+pub use options::{Costs, Policy, RingOptions};
 
 /// How often a shard is looked through for idle readers, and metrics are shown, in milliseconds.
 const SWEEP_EVERY_MS: u64 = 250;

@@ -1,13 +1,6 @@
 //! What operators and tests choose about the ring engine.
 
-use std::sync::Arc;
-
-use schemas::ids::UnixMillis;
-
 pub use super::rates::Costs;
-
-/// Tells the time; the engine asks it at reads and deliveries for rates and idleness, never for order.
-pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
 /// Who serves an edge from an author to a reader. Feeds are the same under each; cost is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -67,7 +67,7 @@ pub fn instance_v2(facts: &InstanceFacts<'_>) -> Value {
             "urls".to_owned(),
             json!({
                 "streaming": urls.streaming(), "status": null, "about": format!("{}/about", urls.base()),
-                "privacy_policy": null, "terms_of_service": null,
+                "privacy_policy": format!("{}/privacy-policy", urls.base()), "terms_of_service": null,
             }),
         );
         fields.insert("vapid".to_owned(), json!({ "public_key": "" }));

@@ -45,6 +45,8 @@ pub(super) const CONTRACTS: &[(&str, &str, &str)] = &[
     ("accounts.create", "username:text! email:text! password:text! agreement:bool! locale:text! reason:text", "Token"),
     ("accounts.verify_credentials", "", "CredentialAccount"),
     ("accounts.update_credentials", "display_name:text note:text avatar:file header:file locked:bool bot:bool discoverable:bool indexable:bool hide_collections:bool fields_attributes:any source:any", "CredentialAccount"),
+    ("emails.resend_confirmation", "email:text", "any"),
+    ("emails.check_confirmation", "", "bool"),
     ("profile.avatar_delete", "", "CredentialAccount"),
     ("profile.header_delete", "", "CredentialAccount"),
     ("accounts.many", "id[]:[id]", "[Account]"),

@@ -74,7 +74,7 @@ impl World {
         let progress = Arc::new(Progress::new(1, PARTITIONS));
         let source = Arc::new(ViewSource::new(views.clone()));
         let (began, begin_ms) = (Instant::now(), T0_MS + u64::from(w1.accounts()) * POST_EVERY_MS + 60_000);
-        let clock: queries::Clock = Arc::new(move || begin_ms + began.elapsed().as_millis() as u64);
+        let clock: infra::clock::Clock = Arc::new(move || begin_ms + began.elapsed().as_millis() as u64);
         let options = RingOptions { rings_max, ..RingOptions::default() };
         let timelines = Arc::new(RingTimelines::new(source.clone(), clock.clone(), options));
         let search = Arc::new(MemorySearch::new());

@@ -8,7 +8,7 @@ use super::super::rows::{COMMIT_ROWS, commit, follow, put};
 use super::super::w1::W1;
 use anyhow::{Context, Result, ensure};
 use commands::accounts::{Accounts, NewAccount, OPERATOR_SCOPES};
-use commands::handle::system_clock;
+use infra::clock::system_clock;
 use infra::config::Layered;
 use infra::timelines::{Stretch, Timelines};
 use infra::views::Version;

@@ -43,7 +43,7 @@ pub struct ProjectorPorts {
     pub search: Option<Arc<dyn SearchIndex>>,
     /// Where reactors send commands, if this process runs them.
     pub bus: Option<Arc<dyn CommandBus>>,
-    /// Who sends the mail that the log asks for, if this process sends any.
+    /// Who sends the mail that the log asks for; without it, mail waits for a process that has it.
     pub mail: Option<MailDesk>,
     /// Told how far the live views have come.
     pub progress: Arc<Progress>,
@@ -193,7 +193,10 @@ impl Projectors {
         let Some(bus) = ports.bus else { return };
         let mail = ports.mail;
         let ports = ReactorPorts { log: ports.log, views: ports.views, progress: ports.progress, bus, clock: ports.clock };
-        let outbox = mail.map(|desk| self.spawn_outbox(Outbox::new(ports.clone(), desk, partition)));
+        let outbox = Arc::new(Notify::new());
+        if let Some(desk) = mail {
+            self.spawn_outbox(Outbox::new(ports.clone(), desk, partition), outbox.clone());
+        }
         // No swap concerns reactors.
         self.spawn(partition, Box::new(Reactors { ports: ports.clone(), partition, outbox }), Arc::default());
         let (mut stop, every) = (self.stop.subscribe(), self.options.tend_every);
@@ -211,10 +214,9 @@ impl Projectors {
         });
     }
 
-    /// Sends what reactors put into the outbox; returns what wakes it.
-    fn spawn_outbox(&self, mut outbox: Outbox) -> Arc<Notify> {
-        let (fresh, mut stop, mut stopped) = (Arc::new(Notify::new()), self.stop.subscribe(), self.stop.subscribe());
-        let told = fresh.clone();
+    /// Sends what reactors put into the outbox, when they tell of it and by the clock.
+    fn spawn_outbox(&self, mut outbox: Outbox, fresh: Arc<Notify>) {
+        let (mut stop, mut stopped) = (self.stop.subscribe(), self.stop.subscribe());
         self.tasks.lock().spawn(async move {
             while !*stop.borrow_and_update() {
                 let pause = tokio::select! {
@@ -229,7 +231,6 @@ impl Projectors {
                 }
             }
         });
-        told
     }
 
     fn spawn(&self, partition: PartitionId, mut sink: Box<dyn Sink>, gate: Arc<Gate>) {

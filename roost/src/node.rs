@@ -52,7 +52,17 @@ pub struct CommandRole {
 
 impl Node {
     /// Opens the ports and starts the roles. `public_url` is where clients reach the node; `clock` is the machine's but for the demo.
+    /// Mail waits for a server: a tool on a data folder knows neither its address nor its mail server for sure.
     pub async fn start(config: Config, public_url: &str, clock: Clock) -> anyhow::Result<Self> {
+        Self::open(config, public_url, clock, false).await
+    }
+
+    /// The same for a server: mail goes out, too.
+    pub async fn start_serving(config: Config, public_url: &str, clock: Clock) -> anyhow::Result<Self> {
+        Self::open(config, public_url, clock, true).await
+    }
+
+    async fn open(config: Config, public_url: &str, clock: Clock, sends_mail: bool) -> anyhow::Result<Self> {
         let ports = Ports::open(&config)?;
         let stores = Stores::open(&config, &ports, clock.clone())?;
         let keys = InstanceKeys::new(ports.secret);
@@ -72,12 +82,12 @@ impl Node {
             false => None,
         };
         let bus = commands.as_ref().map(|role| role.side.clone() as Arc<dyn CommandBus>);
-        let desk = MailDesk {
+        let desk = sends_mail.then(|| MailDesk {
             mail: stores.mail.clone(),
             keys: edge.keys.clone(),
             title: config.title.clone(),
             public_url: public_url.trim_end_matches('/').to_owned(),
-        };
+        });
         let projectors = config.roles.has(Role::Projectors).then(|| start_projectors(&ports, &stores, bus, desk, clock));
         Ok(Self { config, ports, stores, edge, commands, projectors, queries })
     }
@@ -149,14 +159,14 @@ impl CommandRole {
     }
 }
 
-fn start_projectors(ports: &Ports, stores: &Stores, bus: Option<Arc<dyn CommandBus>>, desk: MailDesk, clock: Clock) -> Projectors {
+fn start_projectors(ports: &Ports, stores: &Stores, bus: Option<Arc<dyn CommandBus>>, desk: Option<MailDesk>, clock: Clock) -> Projectors {
     let ports = ProjectorPorts {
         log: ports.log.clone(),
         views: ports.views.clone(),
         timelines: stores.timelines.clone(),
         search: Some(stores.search.clone()),
         bus,
-        mail: Some(desk),
+        mail: desk,
         progress: ports.progress.clone(),
         clock,
     };

@@ -67,7 +67,7 @@ pub async fn run(
 
 async fn start(config: Config, addresses: &Addresses) -> anyhow::Result<Node> {
     let public_url = public_url(&config, addresses);
-    Node::start(config, &public_url, system_clock()).await
+    Node::start_serving(config, &public_url, system_clock()).await
 }
 
 /// Waits, within limits, until the views show all that the log holds: after a crash nobody reads a feed that lacks what was acknowledged.

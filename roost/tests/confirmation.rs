@@ -7,6 +7,7 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use commands::accounts::NewAccount;
 use serde_json::{Value, json};
 use support::{Reply, Server};
 
@@ -152,6 +153,33 @@ fn operators_confirm_whom_no_mail_reaches() {
         let refused = confirm(name);
         assert!(refused.status == 422 && refused.body.contains(why), "{name}: {}", refused.body);
     }
+}
+
+/// A tool on the folder has its own idea of where mail goes and of what the server's address is: it must leave both to the server.
+#[tokio::test]
+async fn a_tool_on_the_folder_sends_no_mail() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut layered = infra::config::Layered::default();
+    for (key, value) in [("data", folder.path().to_str().expect("a path")), ("partitions", "1")] {
+        layered.set(key, value, "a test").expect("a known key");
+    }
+    let config = layered.finish().expect("a good configuration");
+    let tool = roost::node::Node::start(config.clone(), "http://localhost", infra::clock::system_clock()).await.expect("starts");
+    let email = Some("ana@roost.example".to_owned());
+    let new = NewAccount { username: "ana".to_owned(), email, password: Some("correct horse".to_owned()), ..NewAccount::default() };
+    tool.commands.as_ref().expect("the role").accounts.create(new).await.expect("opened");
+    tool.settle().await;
+    tool.shutdown().await.expect("stops");
+    // It held the folder.
+    drop(tool);
+    assert_eq!(mailed(&folder.path().join("mail"), "ana@roost.example"), Vec::<String>::new());
+    let place = Place { server: Server::with(server_on(config)), folder };
+    assert_eq!(place.links("ana@roost.example", 1).len(), 1, "the server sends it");
+}
+
+fn server_on(config: infra::config::Config) -> infra::config::Config {
+    let nowhere = "127.0.0.1:0".parse().expect("an address");
+    infra::config::Config { listen: nowhere, ops_listen: nowhere, ..config }
 }
 
 // operation: accounts.create

@@ -5,7 +5,7 @@
 //! concern here any more. A message may be sent again: it then carries the same id, by which a receiver tells that it has it. Errors say
 //! whether the message, the moment, or the server is at fault.
 
-#[cfg(any(test, feature = "contract"))]
+#[cfg(test)]
 pub mod contract;
 mod eml;
 pub mod folder;

@@ -54,8 +54,8 @@ pub(crate) struct ReactorPorts {
 pub(crate) struct Reactors {
     pub(crate) ports: ReactorPorts,
     pub(crate) partition: PartitionId,
-    /// Told when something is in the outbox; nothing where no mail is sent.
-    pub(crate) outbox: Option<Arc<Notify>>,
+    /// Told when something is put into the outbox. Whether anybody sends it from here is not the reactors' concern.
+    pub(crate) outbox: Arc<Notify>,
 }
 
 impl ReactorPorts {
@@ -147,14 +147,11 @@ impl Sink for Reactors {
         }
         self.react_all(&mut facts).await?;
         let checkpoints = vec![(View::Reactors, self.partition, batch.end)];
-        let writes = match &self.outbox {
-            Some(_) => batch.facts.iter().flat_map(|fact| outbox::of_record(self.partition, fact)).collect(),
-            None => Vec::new(),
-        };
+        let writes: Vec<_> = batch.facts.iter().flat_map(|fact| outbox::of_record(self.partition, fact)).collect();
         let fresh = !writes.is_empty();
         self.ports.views.commit(Version::Live, ViewBatch { writes, checkpoints }).await?;
-        if let Some(outbox) = self.outbox.as_ref().filter(|_| fresh) {
-            outbox.notify_one();
+        if fresh {
+            self.outbox.notify_one();
         }
         Ok(())
     }

@@ -66,7 +66,7 @@ impl Stage {
         for partition in LAYOUT.partition_ids() {
             let end = self.ports.log.bounds(partition).await.expect("an open log").end;
             self.ports.progress.publish(partition, end);
-            let mut reactors = Reactors { ports: self.ports.clone(), partition, outbox: None };
+            let mut reactors = Reactors { ports: self.ports.clone(), partition, outbox: Arc::default() };
             let limits = ReadLimits { records: 10, bytes: 1 << 20 };
             Tail::new(self.ports.log.clone(), partition, limits).catch_up(&mut reactors, u64::MAX).await.expect("all is sent");
         }

@@ -82,7 +82,7 @@ impl Stage {
         for partition in LAYOUT.partition_ids() {
             let end = self.ports.log.bounds(partition).await.unwrap().end;
             self.ports.progress.publish(partition, end);
-            let mut reactors = Reactors { ports: self.ports.clone(), partition, outbox: Some(told.clone()) };
+            let mut reactors = Reactors { ports: self.ports.clone(), partition, outbox: told.clone() };
             let limits = ReadLimits { records: 10, bytes: 1 << 20 };
             Tail::new(self.ports.log.clone(), partition, limits).catch_up(&mut reactors, u64::MAX).await.unwrap();
         }

@@ -12,6 +12,8 @@
 
 mod flights;
 mod flush;
+mod keeper;
+mod lines;
 mod metrics;
 mod open;
 mod options;
@@ -28,16 +30,18 @@ use async_trait::async_trait;
 use infra::bus::CommandBus;
 use infra::clock::Clock;
 use infra::log::{EventLog, LogLayout, ReadLimits};
+use infra::membership::Membership;
 use infra::views::ViewStore;
 use parking_lot::Mutex;
 use schemas::commands::{CommandError, Envelope, Receipt, follow_ups};
 use schemas::log::{Offset, StoredRecord, body};
 use schemas::{PartitionId, Position, PositionToken};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 
-pub use open::StartError;
+use self::keeper::Keeper;
+use self::lines::{Lines, NotTaken};
+pub use open::{StartError, owner_of};
 pub use options::WriteOptions;
 
 /// What all loops share.
@@ -68,14 +72,24 @@ struct Done {
     follow_ups: Vec<Envelope>,
 }
 
-/// The write loops of all partitions of a log. Dropped without [`Self::shutdown`], it stops as a killed process does: nothing acknowledged
-/// is lost, and the next start folds the tail.
+/// The write loops of the partitions that this process decides. Dropped without [`Self::shutdown`], it stops as a killed process does:
+/// nothing acknowledged is lost, and the next start folds the tail.
 pub struct WriteSide {
     layout: LogLayout,
     log: Arc<dyn EventLog>,
-    queues: Vec<mpsc::Sender<Request>>,
+    lines: Arc<Lines>,
+    /// Where commands of other partitions go, if other processes decide those.
+    elsewhere: Option<Arc<dyn CommandBus>>,
     stop: watch::Sender<bool>,
-    loops: Mutex<JoinSet<()>>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Why a command was not decided by this process.
+#[derive(Debug)]
+enum NotHere {
+    /// Its partition is not this process's: the command, unspent.
+    Elsewhere(Envelope),
+    Failed(CommandError),
 }
 
 impl WriteSide {
@@ -88,37 +102,47 @@ impl WriteSide {
         clock: Clock,
         options: WriteOptions,
     ) -> Result<Arc<Self>, StartError> {
+        let alone = Membership::alone(log.layout().partition_ids());
+        Self::start_among(log, views, clock, options, alone, None).await
+    }
+
+    /// The same for the partitions that the membership gives, as it gives and takes them; commands of others go to `elsewhere`.
+    pub async fn start_among(
+        log: Arc<dyn EventLog>,
+        views: Arc<dyn ViewStore>,
+        clock: Clock,
+        options: WriteOptions,
+        membership: Membership,
+        elsewhere: Option<Arc<dyn CommandBus>>,
+    ) -> Result<Arc<Self>, StartError> {
         let layout = log.layout();
         let ports = Ports { log, views, clock, options: Arc::new(options.of_each(layout.partitions)) };
         let (stop, stopped) = watch::channel(false);
-        let mut opening = JoinSet::new();
-        for partition in layout.partition_ids() {
-            let ports = ports.clone();
-            opening.spawn(async move { open::open(&ports, partition).await.map(|owner| (partition, owner)) });
-        }
-        let mut owners = Vec::with_capacity(usize::from(layout.partitions));
-        while let Some(opened) = opening.join_next().await {
-            owners.push(opened.map_err(|panic| StartError::Panicked(panic.to_string()))??);
-        }
-        owners.sort_by_key(|(partition, _)| *partition);
-        let mut loops = JoinSet::new();
-        let mut queues = Vec::with_capacity(owners.len());
-        for (partition, owner) in owners {
-            let (sender, queue) = mpsc::channel(ports.options.queue_commands);
-            queues.push(sender);
-            loops.spawn(partition::run(ports.clone(), partition, owner, queue, stopped.clone()));
-        }
-        Ok(Arc::new(Self { layout, log: ports.log, queues, stop, loops: Mutex::new(loops) }))
+        let (lines, log) = (Arc::new(Lines::new(layout.partitions)), ports.log.clone());
+        let shared = elsewhere.is_some();
+        let keeper = Keeper::start(ports, membership, lines.clone(), shared, stopped).await?;
+        let keeper = Mutex::new(Some(tokio::spawn(keeper.run())));
+        Ok(Arc::new(Self { layout, log, lines, elsewhere, stop, keeper }))
     }
 
     /// Takes no more commands, answers those that wait, and leaves the view `decisions` and its checkpoints complete. The log stays open.
     pub async fn shutdown(&self) {
         self.stop.send_replace(true);
-        let mut loops = std::mem::take(&mut *self.loops.lock());
-        while let Some(ended) = loops.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a write loop ended badly");
-            }
+        let keeper = self.keeper.lock().take();
+        if let Some(keeper) = keeper
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the keeper of the write loops ended badly");
+        }
+    }
+
+    /// Executes a command that another process passed on: nothing if its partition is not this process's (any more). Its follow-ups
+    /// go wherever they belong.
+    pub async fn execute_here(&self, envelope: Envelope) -> Option<Result<Receipt, CommandError>> {
+        match self.decided(envelope).await {
+            Ok(receipt) => Some(Ok(receipt)),
+            Err(NotHere::Elsewhere(_)) => None,
+            Err(NotHere::Failed(error)) => Some(Err(error)),
         }
     }
 
@@ -137,21 +161,19 @@ impl WriteSide {
     }
 
     /// Decides one command and waits until the outcome is durable.
-    async fn decide(&self, envelope: Envelope) -> Answer {
+    async fn decide(&self, envelope: Envelope) -> Result<Done, NotHere> {
         let partition = envelope.command.partition(self.layout.partitions);
-        let queue = self.queues.get(usize::from(partition.0)).expect("partitions of commands lie within the layout");
         let (reply, answer) = oneshot::channel();
-        queue.try_send(Request { envelope, reply, since: Instant::now() }).map_err(|refused| match refused {
-            TrySendError::Full(_) => CommandError::Overloaded,
-            TrySendError::Closed(_) => CommandError::Retry("the write side is shutting down".to_owned()),
+        self.lines.push(partition, Request { envelope, reply, since: Instant::now() }).map_err(|refused| match refused {
+            NotTaken::Full => NotHere::Failed(CommandError::Overloaded),
+            NotTaken::NotHere(request) => NotHere::Elsewhere(request.envelope),
         })?;
-        answer.await.unwrap_or_else(|_| Err(CommandError::Unknown("the write loop ended".to_owned())))
+        let answer = answer.await.unwrap_or_else(|_| Err(CommandError::Unknown("the write loop ended".to_owned())));
+        answer.map_err(NotHere::Failed)
     }
-}
 
-#[async_trait]
-impl CommandBus for WriteSide {
-    async fn execute(&self, envelope: Envelope) -> Result<Receipt, CommandError> {
+    /// Decides the command if it belongs here, and runs its follow-ups.
+    async fn decided(&self, envelope: Envelope) -> Result<Receipt, NotHere> {
         let (generation, partition) = (self.layout.generation, envelope.command.partition(self.layout.partitions));
         let done = self.decide(envelope).await?;
         let mut positions = PositionToken(vec![Position { generation, partition, offset: done.offset }]);
@@ -170,5 +192,17 @@ impl CommandBus for WriteSide {
             }
         }
         Ok(Receipt { positions, id: done.id, repeated: done.repeated })
+    }
+}
+
+#[async_trait]
+impl CommandBus for WriteSide {
+    async fn execute(&self, envelope: Envelope) -> Result<Receipt, CommandError> {
+        match (self.decided(envelope).await, &self.elsewhere) {
+            (Ok(receipt), _) => Ok(receipt),
+            (Err(NotHere::Failed(error)), _) => Err(error),
+            (Err(NotHere::Elsewhere(envelope)), Some(elsewhere)) => elsewhere.execute(envelope).await,
+            (Err(NotHere::Elsewhere(_)), None) => Err(CommandError::Retry("the write side is shutting down".to_owned())),
+        }
     }
 }

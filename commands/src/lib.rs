@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod domain;
+pub mod forward;
 pub mod handle;
 pub mod http;
 pub mod registration;

@@ -8,8 +8,8 @@
 mod stamped;
 
 use std::hash::Hasher;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use schemas::rows::{Checkpoint, KeyPart, RowKey, Table, View};
 use smallvec::SmallVec;
 
 pub use self::stamped::StampedCache;
+use crate::notices::Publisher;
 use crate::views::{Scan, ScannedRow, Version, Versions, ViewBatch, ViewError, ViewStore};
 
 /// Stamps kept. At 400,000 rows a second each moves about once a second by chance; two mebibytes.
@@ -28,6 +29,7 @@ const SLOTS: usize = 1 << 18;
 #[derive(Debug)]
 pub struct Stamps {
     slots: Vec<AtomicU64>,
+    teller: OnceLock<Arc<Publisher>>,
 }
 
 /// The stamps of the rows that a value is made of, as they stood before the rows were read.
@@ -36,7 +38,7 @@ pub struct Taken(SmallVec<[(u32, u64); 3]>);
 
 impl Default for Stamps {
     fn default() -> Self {
-        Self { slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
+        Self { slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(), teller: OnceLock::new() }
     }
 }
 
@@ -67,13 +69,19 @@ impl Stamps {
         self.touch_slot(slot(key.table, &key.pk));
     }
 
-    fn touch_all(&self) {
+    /// Has what this process commits told to others, from now on.
+    pub fn tell(&self, publisher: Arc<Publisher>) {
+        // Told once: a process has one feed.
+        let _ = self.teller.set(publisher);
+    }
+
+    pub(crate) fn touch_all(&self) {
         for slot in &self.slots {
             slot.fetch_add(1, Ordering::AcqRel);
         }
     }
 
-    fn touch_slot(&self, slot: u32) {
+    pub(crate) fn touch_slot(&self, slot: u32) {
         if let Some(stamp) = self.slots.get(slot as usize) {
             stamp.fetch_add(1, Ordering::AcqRel);
         }
@@ -133,8 +141,9 @@ impl ViewStore for StampedViews {
     }
 
     async fn commit(&self, version: Version, batch: ViewBatch) -> Result<(), ViewError> {
-        let mut written: Vec<(View, u32)> =
-            batch.writes.iter().map(|write| (write.key.table.view(), slot(write.key.table, &write.key.pk))).collect();
+        // Nobody caches decision state by stamps: its writers have their own.
+        let cached = batch.writes.iter().map(|write| &write.key).filter(|key| key.table.view() != View::Decisions);
+        let mut written: Vec<(View, u32)> = cached.map(|key| (key.table.view(), slot(key.table, &key.pk))).collect();
         written.sort_unstable();
         written.dedup();
         let (inner, stamps) = (self.inner.clone(), self.stamps.clone());
@@ -145,6 +154,9 @@ impl ViewStore for StampedViews {
                 let Some((view, _)) = of_view.first() else { continue };
                 if serves(&*inner, *view, version).await {
                     of_view.iter().for_each(|(_, slot)| stamps.touch_slot(*slot));
+                    if let Some(publisher) = stamps.teller.get() {
+                        publisher.moved(&of_view.iter().map(|(_, slot)| *slot).collect::<Vec<_>>());
+                    }
                 }
             }
             outcome
@@ -169,6 +181,9 @@ impl ViewStore for StampedViews {
         Self::to_the_end(async move {
             let outcome = inner.promote(view).await;
             stamps.touch_all();
+            if let Some(publisher) = stamps.teller.get() {
+                publisher.moved_all();
+            }
             outcome
         })
         .await

@@ -13,7 +13,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use rand::Rng;
 use schemas::handles::MAIL_CLAIM;
-use schemas::{AccountId, AppId};
+use schemas::{AccountId, AppId, UnixMillis};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -60,6 +60,7 @@ pub struct InstanceKeys {
     client: [u8; KEY_BYTES],
     confirmation: [u8; KEY_BYTES],
     sign_up: [u8; KEY_BYTES],
+    peer: [u8; KEY_BYTES],
 }
 
 impl std::fmt::Debug for InstanceKeys {
@@ -79,12 +80,18 @@ impl InstanceKeys {
             client: key(b"roost client v1"),
             confirmation: key(b"roost confirmation v1"),
             sign_up: key(b"roost sign-up v1"),
+            peer: key(b"roost peer v1"),
         }
     }
 
     /// The key of position tokens.
     pub fn position(&self) -> &[u8] {
         &self.position
+    }
+
+    /// The tag of a call between processes of the instance: bound to its path, its body and its time.
+    pub fn peer_tag(&self, path: &str, time_ms: UnixMillis, body: &[u8]) -> [u8; KEY_BYTES] {
+        mac(&self.peer, &[path.as_bytes(), &[0], &time_ms.to_be_bytes(), body])
     }
 
     /// Names an e-mail address (any case) without saying it: the key under which it is claimed, `mail:` and 64 hexadecimal digits.

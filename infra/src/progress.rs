@@ -3,27 +3,50 @@
 //! The projection loop publishes after each commit; readers wait without polling. One number per (partition): the least `next` offset of
 //! all live views, search excepted (it has its own delay and nobody's writes wait for it).
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use schemas::PartitionId;
 use schemas::log::{Offset, Position};
 use tokio::sync::watch;
 
+use crate::notices::Publisher;
+
 /// The watermarks of one log generation.
 #[derive(Debug)]
 pub struct Progress {
     generation: u32,
     next: Vec<watch::Sender<Offset>>,
+    teller: OnceLock<Arc<Publisher>>,
 }
 
 impl Progress {
     /// Starts with nothing projected.
     pub fn new(generation: u32, partitions: u16) -> Self {
-        Self { generation, next: (0..partitions).map(|_| watch::Sender::new(0)).collect() }
+        Self { generation, next: (0..partitions).map(|_| watch::Sender::new(0)).collect(), teller: OnceLock::new() }
     }
 
-    /// Says that all below `next` is in the live views.
+    /// Has what this process commits told to others, from now on.
+    pub fn tell(&self, publisher: Arc<Publisher>) {
+        // Told once: a process has one feed.
+        let _ = self.teller.set(publisher);
+    }
+
+    /// How many partitions there are.
+    pub fn partitions(&self) -> u16 {
+        self.next.len() as u16
+    }
+
+    /// Says that all below `next` is in the live views, by this process's own work.
     pub fn publish(&self, partition: PartitionId, next: Offset) {
+        self.heard(partition, next);
+        if let Some(publisher) = self.teller.get() {
+            publisher.passed(partition, next);
+        }
+    }
+
+    /// Says that all below `next` is in the live views, as another process told.
+    pub fn heard(&self, partition: PartitionId, next: Offset) {
         if let Some(sender) = self.next.get(usize::from(partition.0)) {
             sender.send_if_modified(|known| {
                 let moved = next > *known;

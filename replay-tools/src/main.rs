@@ -20,6 +20,10 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{Cli, Command, InspectArgs, LettersCommand, Place, ReleaseArgs, WorkArgs};
 
+/// Many small allocations that one thread makes and another frees: what this allocator is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Everything is as the log says.
 const EXIT_EQUAL: u8 = 0;
 /// Rows differ from the log.

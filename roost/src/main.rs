@@ -10,6 +10,10 @@ use infra::telemetry::{LogTarget, start_logs, start_metrics};
 use roost::cli::{AccountsCommand, Cli, Command, DemoArgs, ServeArgs};
 use roost::{accounts, demo, runtime, serve};
 
+/// Many small allocations that one thread makes and another frees: what this allocator is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

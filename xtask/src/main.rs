@@ -21,6 +21,10 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use tally::Tally;
 
+/// Many small allocations that one thread makes and another frees: what this allocator is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Developer commands of Roost.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]

@@ -1,14 +1,14 @@
 //! Becoming the owner of a partition: the view at its checkpoint, and the folded tail of the log after it.
 
-use infra::log::{LogError, ReadLimits};
-use infra::views::{Version, ViewError};
+use infra::log::{LogError, PartitionWriter, ReadLimits};
+use infra::views::{Version, ViewBatch, ViewError, ViewStore};
 use schemas::PartitionId;
 use schemas::events::Event;
 use schemas::ids::IdMaker;
 use schemas::log::body::{self, BodyError};
 use schemas::log::{Offset, RecordHeader, RecordKind, StoredRecord, Verdict};
 use schemas::rows::codec::{self, BadRow};
-use schemas::rows::{Checkpoint, View};
+use schemas::rows::{Checkpoint, RowWrite, View};
 
 use super::Ports;
 use super::flights::Flights;
@@ -17,7 +17,7 @@ use super::metrics::Meters;
 use super::owner::Owner;
 use super::receipts::Receipts;
 use crate::domain::answered;
-use crate::state::{Ledger, State, ledger_row};
+use crate::state::{Ledger, OwnerNote, State, ledger_row, owner_row};
 
 /// What one read of the tail brings into memory.
 const TAIL: ReadLimits = ReadLimits { records: 4_096, bytes: 4 << 20 };
@@ -99,6 +99,7 @@ pub(super) async fn open(ports: &Ports, partition: PartitionId) -> Result<Owner,
     let row = ports.views.get(Version::Live, &[ledger_row(partition)]).await?.pop().flatten();
     let ledger: Option<Ledger> = row.map(|row| codec::decode(&row)).transpose().map_err(|cause| StartError::Row { partition, cause })?;
     let ledger = ledger.unwrap_or_default();
+    note_owner(ports, partition, &*writer).await?;
     let mut owner = Owner {
         ports: ports.clone(),
         partition,
@@ -117,6 +118,21 @@ pub(super) async fn open(ports: &Ports, partition: PartitionId) -> Result<Owner,
     owner.fold_to(start).await?;
     tracing::debug!(partition = partition.0, from, to = start, "decision state is up to date");
     Ok(owner)
+}
+
+/// Notes where the partition's commands are to be sent.
+async fn note_owner(ports: &Ports, partition: PartitionId, writer: &dyn PartitionWriter) -> Result<(), ViewError> {
+    let note = OwnerNote { epoch: writer.epoch(), address: ports.options.address.clone() };
+    // Under the offset of its `WriterStarted`: of two notes the later owner's stays.
+    let offset = writer.start().saturating_sub(1);
+    let write = RowWrite { key: owner_row(partition), value: Some(codec::encode(&note)), offset };
+    ports.views.commit(Version::Live, ViewBatch { writes: vec![write], checkpoints: Vec::new() }).await
+}
+
+/// Who decides the partition, as far as its last owner noted; nothing if it never had one.
+pub async fn owner_of(views: &dyn ViewStore, partition: PartitionId) -> Result<Option<OwnerNote>, ViewError> {
+    let row = views.get(Version::Live, &[owner_row(partition)]).await?.pop().flatten();
+    row.map(|row| codec::decode(&row)).transpose().map_err(|error| ViewError::Fatal(error.to_string()))
 }
 
 impl Owner {

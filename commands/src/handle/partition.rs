@@ -1,5 +1,6 @@
 //! The life of one partition's loop: serve, and when the log refuses, begin anew from what it holds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use infra::log::LogError;
@@ -9,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::flush::Flusher;
+use super::lines::Lines;
 use super::open::open;
 use super::owner::Owner;
 use super::{Ports, Request};
@@ -16,6 +18,8 @@ use super::{Ports, Request};
 /// How long the loop waits before it becomes the writer again, at first and at the most.
 const REOPEN_MS_MIN: u64 = 50;
 const REOPEN_MS_MAX: u64 = 5_000;
+/// How long a loop that lost its partition waits before it takes it again, if it still is to.
+const LOST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why the loop stopped serving.
 enum Ended {
@@ -25,8 +29,8 @@ enum Ended {
     Refused(LogError),
 }
 
-type Queue = mpsc::Receiver<Request>;
-type Stop = watch::Receiver<bool>;
+pub(super) type Queue = mpsc::Receiver<Request>;
+pub(super) type Stop = watch::Receiver<bool>;
 
 /// A defect in deciding must not leave a partition that nobody serves in a process that looks alive: the state is the log, a restart is
 /// the way out.
@@ -41,39 +45,115 @@ impl Drop for PanicGuard {
     }
 }
 
-/// Serves the partition until it is told to stop.
-pub(super) async fn run(ports: Ports, partition: PartitionId, owner: Owner, mut queue: Queue, mut stop: Stop) {
-    let _guard = PanicGuard(partition);
-    let mut owner = Some(owner);
-    loop {
-        let Some(mut served) = owner.take() else { return };
-        let error = match serve(&mut served, &mut queue, &mut stop).await {
-            Ended::Stopped => return,
-            Ended::Refused(error) => error,
-        };
-        tracing::error!(%error, partition = partition.0, "the log refused a batch: the decision state is dropped");
-        give_up(&mut served).await;
-        drop(served);
-        let answer = match error {
-            // Another process decides here now. Taking over again would only take turns with it.
-            LogError::Superseded { .. } => CommandError::Retry(error.to_string()),
-            LogError::Retryable(_) | LogError::Full(_) | LogError::Unknown { .. } => {
-                owner = reopen(&ports, partition, &mut queue, &mut stop).await;
-                continue;
+/// A partition that this process is to decide.
+pub(super) struct Line {
+    pub(super) ports: Ports,
+    pub(super) partition: PartitionId,
+    pub(super) lines: Arc<Lines>,
+    /// Whether other processes may take it over.
+    pub(super) shared: bool,
+}
+
+impl Line {
+    /// Opens the queue before the loop.
+    pub(super) fn open(&self) -> Queue {
+        let (sender, queue) = mpsc::channel(self.ports.options.queue_commands);
+        self.lines.open(self.partition, sender);
+        queue
+    }
+
+    /// Serves the partition until it is told to stop, beginning with `first` if the partition is open already.
+    pub(super) async fn tend(self, first: Option<(Owner, Queue)>, mut stop: Stop) {
+        let _guard = PanicGuard(self.partition);
+        let mut served = first;
+        loop {
+            let (owner, mut queue) = match served.take() {
+                Some(both) => both,
+                None => match self.become_owner(&mut stop).await {
+                    Some(owner) => (owner, self.open()),
+                    None => return,
+                },
+            };
+            let lost = self.run(owner, &mut queue, &mut stop).await;
+            self.lines.close(self.partition);
+            let Some(answer) = lost else { return };
+            refuse_rest(&answer, queue);
+            // Another process decides here now. Taking over again at once would only take turns with it.
+            if pause(LOST_PAUSE, &mut stop).await {
+                return;
             }
-            LogError::Damaged { .. }
-            | LogError::Locked(_)
-            | LogError::OutOfRange { .. }
-            | LogError::TooLarge { .. }
-            | LogError::Fatal(_) => CommandError::Failed(error.to_string()),
-        };
-        refuse_until(&answer, None, &mut queue, &mut stop).await;
-        return;
+        }
+    }
+
+    /// Serves until it is told to stop (then nothing is left to do), or until the partition is another's: what to answer then.
+    async fn run(&self, owner: Owner, queue: &mut Queue, stop: &mut Stop) -> Option<CommandError> {
+        let (ports, partition) = (&self.ports, self.partition);
+        let mut owner = Some(owner);
+        loop {
+            let mut served = owner.take()?;
+            let error = match serve(&mut served, queue, stop).await {
+                Ended::Stopped => return None,
+                Ended::Refused(error) => error,
+            };
+            tracing::error!(%error, partition = partition.0, "the log refused a batch: the decision state is dropped");
+            give_up(&mut served).await;
+            drop(served);
+            let answer = match error {
+                LogError::Superseded { .. } if self.shared => return Some(CommandError::Retry(error.to_string())),
+                LogError::Superseded { .. } => CommandError::Retry(error.to_string()),
+                LogError::Retryable(_) | LogError::Full(_) | LogError::Unknown { .. } => {
+                    owner = reopen(ports, partition, queue, stop).await;
+                    continue;
+                }
+                LogError::Damaged { .. }
+                | LogError::Locked(_)
+                | LogError::OutOfRange { .. }
+                | LogError::TooLarge { .. }
+                | LogError::Fatal(_) => CommandError::Failed(error.to_string()),
+            };
+            refuse_until(&answer, None, queue, stop).await;
+            return None;
+        }
+    }
+
+    /// Becomes the writer, however long it takes; nothing once it is told to stop.
+    async fn become_owner(&self, stop: &mut Stop) -> Option<Owner> {
+        let mut wait_ms = REOPEN_MS_MIN;
+        loop {
+            if *stop.borrow_and_update() {
+                return None;
+            }
+            match open(&self.ports, self.partition).await {
+                Ok(owner) => {
+                    tracing::info!(partition = self.partition.0, "this process decides the partition now");
+                    return Some(owner);
+                }
+                Err(error) => tracing::warn!(%error, partition = self.partition.0, "not the writer yet"),
+            }
+            if pause(Duration::from_millis(wait_ms), stop).await {
+                return None;
+            }
+            wait_ms = (wait_ms * 2).min(REOPEN_MS_MAX);
+        }
+    }
+}
+
+/// Waits so long; true if told to stop before.
+async fn pause(so_long: Duration, stop: &mut Stop) -> bool {
+    tokio::time::timeout(so_long, told_to_stop(stop)).await.is_ok()
+}
+
+/// Answers so what waits in a queue that takes nothing more.
+fn refuse_rest(answer: &CommandError, mut queue: Queue) {
+    queue.close();
+    while let Ok(request) = queue.try_recv() {
+        // Who no longer waits has no use for the answer.
+        drop(request.reply.send(Err(answer.clone())));
     }
 }
 
 async fn serve(owner: &mut Owner, queue: &mut Queue, stop: &mut Stop) -> Ended {
-    let options = std::sync::Arc::clone(&owner.ports.options);
+    let options = Arc::clone(&owner.ports.options);
     let mut ticks = interval(options.flush_every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut requests = Vec::with_capacity(options.batch_commands);

@@ -1,6 +1,7 @@
 //! The loop under retries, restarts, overload and loss of the partition.
 
 mod faults;
+mod members;
 mod once;
 mod restarts;
 mod sagas;
@@ -14,6 +15,7 @@ use schemas::commands::{ClaimHandle, Command, Content, Follow, PublishPost, Regi
 use schemas::events::{Event, Profile, Visibility};
 use schemas::log::{CommandId, RecordKind, StoredRecord, TraceContext, Validity, Verdict, body};
 use schemas::{AccountId, AppId, PartitionId, RelationId, UnixMillis};
+use tokio::task::JoinSet;
 
 use super::*;
 

@@ -94,6 +94,11 @@ pub fn ledger_row(partition: PartitionId) -> RowKey {
     decision(tag(20).u16(partition.0), PartBuilder::default())
 }
 
+/// The row in which the owner of a partition notes where it is reached.
+pub fn owner_row(partition: PartitionId) -> RowKey {
+    decision(tag(22).u16(partition.0), PartBuilder::default())
+}
+
 /// The row of a command's first receipt, in the `bucket`th bucket of its partition.
 pub fn receipt_row(partition: PartitionId, bucket: u64, id: CommandId) -> RowKey {
     decision(receipts(partition, bucket), PartBuilder::default().raw(&id.0.to_be_bytes()))
@@ -138,6 +143,7 @@ mod tests {
         check(StateKey::Token([0xcd; 32]), &format!("0c{}", "cd".repeat(32)));
         check(StateKey::Marker(ana, MarkedTimeline::Notifications), "0d000000000000000102");
         assert_eq!(hex::encode(&ledger_row(PartitionId(258)).pk), "140102");
+        assert_eq!(hex::encode(&owner_row(PartitionId(258)).pk), "160102");
         let receipt = receipt_row(PartitionId(258), 7, CommandId(5));
         assert_eq!(hex::encode(&receipt.pk), "1501020000000000000007");
         assert_eq!(hex::encode(&receipt.sk), "00000000000000000000000000000005");

@@ -8,12 +8,12 @@ mod ledger;
 mod map;
 mod value;
 
-pub use key::{Digest, MarkedTimeline, StateKey, ledger_row, receipt_row, receipts};
+pub use key::{Digest, MarkedTimeline, StateKey, ledger_row, owner_row, receipt_row, receipts};
 pub use ledger::{COMMANDS_KEPT_MAX, COMMANDS_KEPT_MS, Ledger};
 pub use map::State;
 pub use value::{
     AccountState, Admission, ClaimPhase, CodeState, CredentialState, FirstReceipt, FollowState, FollowerState, HandleState,
-    InteractionState, MarkerState, MuteState, PostState, ReblogState, StateValue, TokenState,
+    InteractionState, MarkerState, MuteState, OwnerNote, PostState, ReblogState, StateValue, TokenState,
 };
 
 use schemas::{AccountId, AppId, PostId};

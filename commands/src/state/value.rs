@@ -209,6 +209,15 @@ pub struct MarkerState {
     pub version: u64,
 }
 
+/// Who decides a partition, as its owner noted when it opened: a hint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerNote {
+    /// The epoch that it opened.
+    pub epoch: u32,
+    /// Where its process is reached by the others: host and port.
+    pub address: String,
+}
+
 /// The first receipt of a command: what a repetition answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstReceipt {

@@ -6,6 +6,7 @@ mod outcome;
 mod posts;
 mod reactions;
 mod relations;
+pub mod wire;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

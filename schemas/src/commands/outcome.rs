@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::log::PositionToken;
 
 /// What was done, and where the log says so.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Receipt {
     /// The positions of the record and of its follow-ups on other partitions: what a read must have passed to see all of it. For a
     /// command that changed nothing, the end of its partition.
@@ -60,7 +60,7 @@ pub enum Rejection {
 }
 
 /// Why a command has no receipt.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum CommandError {
     /// The caller's fault, and final.
     #[error(transparent)]

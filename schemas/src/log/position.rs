@@ -42,7 +42,7 @@ const MAC_BYTES: usize = 12;
 ///
 /// Text: unpadded base64url of version (1 byte), positions (generation u32, partition u16, offset u64, big-endian) and the first
 /// 12 bytes of HMAC-SHA-256 over what precedes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PositionToken(pub Vec<Position>);
 
 /// Why a token's text is not one of ours.

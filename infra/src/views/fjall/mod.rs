@@ -31,7 +31,8 @@ pub struct FjallOptions {
     pub memtable_bytes: u64,
     /// Journals kept before rows are forced to files, bytes, at least 64 MiB; also what a start reads again.
     pub journals_bytes: u64,
-    /// Threads that write files and merge them, at least 1.
+    /// Threads that write files and merge them, at least 1. With more than one, fjall 3.1 keeps the first for writing files, and while
+    /// another merges, the first hands the next merge back to itself without a pause: a core is lost to it.
     pub worker_threads: usize,
     /// Files held open.
     pub open_files: usize,
@@ -39,7 +40,7 @@ pub struct FjallOptions {
 
 impl Default for FjallOptions {
     fn default() -> Self {
-        Self { cache_bytes: 24 << 20, memtable_bytes: 8 << 20, journals_bytes: 64 << 20, worker_threads: 2, open_files: 256 }
+        Self { cache_bytes: 24 << 20, memtable_bytes: 8 << 20, journals_bytes: 64 << 20, worker_threads: 1, open_files: 256 }
     }
 }
 

@@ -1,0 +1,89 @@
+//! The membership port: which partitions this process is to work on.
+//!
+//! A hint, never a right: while it changes, two processes may both have a partition, or none. Who writes is decided by the epoch in the
+//! log, and projecting twice changes nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use schemas::PartitionId;
+use tokio::sync::watch;
+
+/// A set of partitions.
+pub type Partitions = Arc<BTreeSet<PartitionId>>;
+
+/// The partitions of a process: the set at the moment, and every change of it.
+///
+/// Whoever works on them compares the set with what it does: a change that came and went unseen needs nothing.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    given: watch::Receiver<Partitions>,
+    /// What gives them, kept alive; nothing where they are given for ever.
+    _giver: Option<Arc<dyn Giver>>,
+}
+
+/// Whatever gives a process its partitions; dropped with the last [`Membership`], it gives them back.
+pub trait Giver: Send + Sync + std::fmt::Debug {}
+
+impl Membership {
+    /// All partitions of a log, for ever: for a process that is alone.
+    pub fn alone(partitions: impl IntoIterator<Item = PartitionId>) -> Self {
+        let all: BTreeSet<_> = partitions.into_iter().collect();
+        Self { given: watch::Sender::new(Arc::new(all)).subscribe(), _giver: None }
+    }
+
+    /// What a giver shows in `given`.
+    pub fn of(given: watch::Receiver<Partitions>, giver: Arc<dyn Giver>) -> Self {
+        Self { given, _giver: Some(giver) }
+    }
+
+    /// The partitions at the moment; a later [`Self::changed`] waits for another set.
+    pub fn now(&mut self) -> Partitions {
+        self.given.borrow_and_update().clone()
+    }
+
+    /// Whether the partition is among them at the moment.
+    pub fn has(&self, partition: PartitionId) -> bool {
+        self.given.borrow().contains(&partition)
+    }
+
+    /// Waits for another set than the last one that was looked at; for ever where none will come.
+    pub async fn changed(&mut self) {
+        if self.given.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Hand(#[allow(dead_code, reason = "what is held is what is tested")] watch::Sender<Partitions>);
+    impl Giver for Hand {}
+
+    fn set(partitions: &[u16]) -> Partitions {
+        Arc::new(partitions.iter().map(|partition| PartitionId(*partition)).collect())
+    }
+
+    #[tokio::test]
+    async fn who_is_alone_has_all_for_ever() {
+        let mut alone = Membership::alone((0..3).map(PartitionId));
+        assert_eq!(alone.now(), set(&[0, 1, 2]));
+        assert!(alone.has(PartitionId(2)) && !alone.has(PartitionId(3)));
+        assert!(futures_util::FutureExt::now_or_never(alone.changed()).is_none());
+    }
+
+    #[tokio::test]
+    async fn changes_are_seen_once() {
+        let sender = watch::Sender::new(set(&[]));
+        let mut member = Membership::of(sender.subscribe(), Arc::new(Hand(sender.clone())));
+        assert_eq!(member.now(), set(&[]));
+        sender.send_replace(set(&[1]));
+        sender.send_replace(set(&[1, 4]));
+        member.changed().await;
+        assert_eq!(member.now(), set(&[1, 4]));
+        assert!(futures_util::FutureExt::now_or_never(member.changed()).is_none());
+    }
+}

@@ -2,12 +2,13 @@
 //!
 //! A page is cut from a window of the feed: `newer` grows upwards for a page just above `min_id`, `older` grows downwards. Thinning out
 //! looks below the page ([`crate::dedupe`]), so `older` reaches past it; it grows until every verdict that the page needs is definite.
+//! Below the page a post is looked up only where the entry of the timeline does not say enough of it: most do.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use infra::timelines::Stretch;
-use schemas::visibility::Reader;
+use schemas::visibility::{Reader, surely_shown_in_home};
 use schemas::{AccountId, PostId, UnixMillis};
 
 use crate::dedupe::{FALLOFF, Item, Verdict, judge};
@@ -18,6 +19,10 @@ use crate::side::{Known, QuerySide};
 
 /// Candidates read beyond a page and its falloff, so that a few hidden ones cost no second read.
 const SLACK: usize = 16;
+/// Candidates read below a page at first: of a feed with a quarter of reblogs, enough to find [`FALLOFF`] that are surely shown.
+const BELOW: usize = FALLOFF + FALLOFF / 2 + SLACK;
+/// How many more are read at first, where that was not enough.
+const MORE: usize = 32;
 
 /// Candidates of one read, however far the window has to grow.
 const CHUNK_MAX: usize = 1_024;
@@ -59,6 +64,7 @@ impl QuerySide {
                 Cut::Page(page) => return Ok(page),
                 Cut::NeedsNewer => window.grow_newer().await?,
                 Cut::NeedsOlder => window.grow_older().await?,
+                Cut::NeedsPosts(count) => window.look_up(count).await?,
             }
         }
     }
@@ -75,10 +81,17 @@ struct Window<'a> {
     newer_from: Option<PostId>,
     newer_ends: bool,
     /// Below the start of the page (or up to `min_id`), descending.
-    older: Vec<Known>,
+    older: Vec<Row>,
     older_from: Option<PostId>,
     older_ends: bool,
     chunk: usize,
+}
+
+/// A candidate that the home rules show.
+enum Row {
+    Known(Known),
+    /// A post that is no reblog, surely shown and not looked up.
+    Plain(PostId),
 }
 
 /// What a window yields.
@@ -86,6 +99,8 @@ enum Cut {
     Page(Page<Vec<Known>>),
     NeedsNewer,
     NeedsOlder,
+    /// So many of the older candidates must be looked up.
+    NeedsPosts(usize),
 }
 
 impl<'a> Window<'a> {
@@ -103,7 +118,7 @@ impl<'a> Window<'a> {
             older: Vec::new(),
             older_from: older_from.map(PostId),
             older_ends: false,
-            chunk: ask.limit + FALLOFF + SLACK,
+            chunk: ask.limit + BELOW,
         }
     }
 
@@ -124,10 +139,30 @@ impl<'a> Window<'a> {
         let entries = self.side.timelines.home(self.reader.account, stretch).await?;
         self.older_ends = entries.len() < stretch.limit;
         self.older_from = entries.last().map(|entry| entry.post).or(self.older_from);
-        self.chunk = (self.chunk * 2).min(CHUNK_MAX);
+        self.chunk = if self.older.is_empty() { MORE } else { (self.chunk * 2).min(CHUNK_MAX) };
+        // One more than the page, as a page is collected; upwards all of the older ones are only looked at to thin out.
+        let on_page = if self.ask.ascending() { 0 } else { self.ask.limit + 1 };
         for entry in entries {
-            self.older.extend(self.shown(entry.post).await?);
+            if self.older.len() >= on_page && surely_shown_in_home(self.reader, entry.author, entry.flags) {
+                self.older.push(Row::Plain(entry.post));
+            } else {
+                self.older.extend(self.shown(entry.post).await?.map(Row::Known));
+            }
         }
+        Ok(())
+    }
+
+    /// Looks up those of the first older candidates that were not yet: thinning out has moved them onto the page.
+    async fn look_up(&mut self, count: usize) -> Result<(), QueryError> {
+        let rest = self.older.split_off(count.min(self.older.len()));
+        for row in std::mem::replace(&mut self.older, Vec::with_capacity(count + rest.len())) {
+            let known = match row {
+                Row::Known(known) => Some(known),
+                Row::Plain(post) => self.shown(post).await?,
+            };
+            self.older.extend(known.map(Row::Known));
+        }
+        self.older.extend(rest);
         Ok(())
     }
 
@@ -137,23 +172,23 @@ impl<'a> Window<'a> {
 
     /// Cuts the page out, if enough is known.
     fn cut(&self) -> Cut {
-        let window: Vec<&Known> = self.newer.iter().rev().chain(&self.older).collect();
-        let items: Vec<Item> = window.iter().map(|known| item(known)).collect();
+        let newer = self.newer.iter().rev().map(item);
+        let items: Vec<Item> = newer.chain(self.older.iter().map(Row::item)).collect();
         let verdicts = judge(&items, self.older_ends);
-        let judged = window.into_iter().zip(verdicts);
-        if self.ask.ascending() { self.cut_upwards(judged.take(self.newer.len()).collect()) } else { self.cut_downwards(judged) }
+        if self.ask.ascending() { self.cut_upwards(self.newer.iter().rev().zip(verdicts).collect()) } else { self.cut_downwards(verdicts) }
     }
 
-    fn cut_downwards<'k>(&self, judged: impl Iterator<Item = (&'k Known, Verdict)>) -> Cut {
+    fn cut_downwards(&self, verdicts: Vec<Verdict>) -> Cut {
         let mut page = Collected::new(self.ask);
-        for (known, verdict) in judged {
-            if self.ask.since_id.is_some_and(|since| known.id.0 <= since) {
+        for (at, (row, verdict)) in self.older.iter().zip(verdicts).enumerate() {
+            if self.ask.since_id.is_some_and(|since| row.id().0 <= since) {
                 return Cut::Page(page.done());
             }
-            match verdict {
-                Verdict::Hidden => {}
-                Verdict::Unknown => return Cut::NeedsOlder,
-                Verdict::Shown => {
+            match (verdict, row) {
+                (Verdict::Hidden, _) => {}
+                (Verdict::Unknown, _) => return Cut::NeedsOlder,
+                (Verdict::Shown, Row::Plain(_)) => return Cut::NeedsPosts(at + self.ask.limit + 1 - page.len()),
+                (Verdict::Shown, Row::Known(known)) => {
                     if !page.push(known.id.0, known.clone()) {
                         return Cut::Page(page.done());
                     }
@@ -178,6 +213,22 @@ impl<'a> Window<'a> {
             }
         }
         if self.newer_ends { Cut::Page(page.done()) } else { Cut::NeedsNewer }
+    }
+}
+
+impl Row {
+    fn id(&self) -> PostId {
+        match self {
+            Self::Known(known) => known.id,
+            Self::Plain(post) => *post,
+        }
+    }
+
+    fn item(&self) -> Item {
+        match self {
+            Self::Known(known) => item(known),
+            Self::Plain(post) => Item { post: *post, reblog_of: None },
+        }
     }
 }
 

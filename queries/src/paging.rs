@@ -75,6 +75,10 @@ impl<T> Collected<T> {
         !self.full()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     pub(crate) fn full(&self) -> bool {
         self.items.len() > self.ask.limit
     }

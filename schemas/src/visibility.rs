@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::events::{ReplyTo, Visibility};
 use crate::ids::{AccountId, UnixMillis};
-use crate::rows::StatusRow;
+use crate::rows::{StatusRow, entry_flags};
 
 /// What of a post the rules look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +159,15 @@ pub fn shown_in_home(reader: &Reader, post: &PostFacts, original: Option<&PostFa
     post.in_reply_to
         .as_ref()
         .is_none_or(|parent| parent.account == post.author || parent.account == reader.account || reader.follows(parent.account))
+}
+
+/// Whether the home timeline shows an entry, as far as its author and flags ([`crate::rows::entry_flags`]) alone say so: true only where
+/// [`shown_in_home`] is, whatever else the post holds; of no use for reblogs, answers to others, or readers who avoid somebody.
+pub fn surely_shown_in_home(reader: &Reader, author: AccountId, flags: u32) -> bool {
+    let plain = flags & (entry_flags::REBLOG | entry_flags::REPLY) == 0 && entry_flags::visibility(flags) != Visibility::Direct;
+    let own = author == reader.account;
+    let follows_all = || reader.followees.get(&author).is_some_and(|follow| follow.languages.is_empty());
+    plain && (own || reader.avoids_nobody() && !reader.blocked_by.contains(&author) && follows_all())
 }
 
 #[cfg(test)]

@@ -41,6 +41,34 @@ fn check(reader: &Reader, post: &PostFacts, original: Option<&PostFacts>, expect
         shown_in_home(reader, post, original, NOW),
     ];
     assert_eq!(verdict, expected, "{reader:?} reads {post:?} of {original:?}");
+    let surely = surely_shown_in_home(reader, post.author, flags(post));
+    assert!(expected[2] || !surely, "{reader:?} is said to be shown {post:?} of {original:?}");
+}
+
+/// The flags of the post's entry.
+fn flags(post: &PostFacts) -> u32 {
+    let reply = match post.in_reply_to {
+        Some(parent) if parent.account == post.author => entry_flags::SELF_REPLY,
+        Some(_) => entry_flags::REPLY,
+        None => 0,
+    };
+    let reblog = if post.reblog_of.is_some() { entry_flags::REBLOG } else { 0 };
+    entry_flags::of_visibility(post.visibility) | reply | reblog
+}
+
+#[test]
+fn entries_say_of_most_posts_that_they_are_shown() {
+    let says = |reader: &Reader, post: &PostFacts| surely_shown_in_home(reader, post.author, flags(post));
+    assert!(says(&following(&[ANA]), &post(ANA)) && says(&following(&[ANA]), &answer(ANA, ANA)) && says(&me(), &post(ME)));
+    let picky = FollowOptions { reblogs: true, languages: vec!["en".into()] };
+    let picky = Reader { followees: [(ANA, picky)].into_iter().collect(), ..me() };
+    let blocker = Reader { blocks: [BOB].into_iter().collect(), ..following(&[ANA]) };
+    for reader in [&me(), &picky, &blocker] {
+        assert!(!says(reader, &post(ANA)), "{reader:?}");
+    }
+    for post in [answer(ANA, BOB), reblog(ANA, BOB), to(Visibility::Direct, &[ME])] {
+        assert!(!says(&following(&[ANA]), &post), "{post:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The mail port: one message to one person, handed to whoever delivers it. Why it stands behind an outbox:
-//! docs/decisions/0009-mail-outbox.md.
+//! docs/decisions/0014-mail-outbox.md.
 //!
 //! Ordering: none. Durability: what [`Mail::send`] has accepted is in the queue of a mail server, or synced in its file; it is nobody's
 //! concern here any more. A message may be sent again: it then carries the same id, by which a receiver tells that it has it. Errors say

@@ -1,6 +1,6 @@
 //! The outbox: what is to be sent rests there, committed with the reactors' checkpoint, until a mail server has taken it. So a server
 //! that is away holds up nothing else, and a crash loses no mail; it may send one twice, under the same id. The choice:
-//! docs/decisions/0009-mail-outbox.md.
+//! docs/decisions/0014-mail-outbox.md.
 
 use std::sync::Arc;
 use std::time::Duration;

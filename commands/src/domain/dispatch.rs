@@ -124,6 +124,7 @@ pub fn keys_of(event: &Event, keys: &mut Vec<StateKey>) {
     match event {
         Event::ProfileChanged(e) => keys.push(Account(e.account)),
         Event::HandleChanged(e) => keys.push(Account(e.account)),
+        Event::HandleClaimed(e) => keys.push(StateKey::Handle(e.handle.as_str().into())),
         Event::HandleConfirmed(e) => keys.push(StateKey::Handle(e.handle.as_str().into())),
         Event::CredentialsSet(e) => keys.push(Account(e.account)),
         Event::CredentialsConfirmed(e) => keys.push(Account(e.account)),

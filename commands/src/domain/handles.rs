@@ -90,7 +90,13 @@ pub(super) fn evolve(state: &mut State, event: &Event, time_ms: UnixMillis) {
     let (handle, next) = match event {
         Event::HandleClaimed(e) => {
             let phase = ClaimPhase::Claimed { expires_ms: e.expires_ms };
-            (&e.handle, Some(HandleState { account: e.account, claim: e.claim, phase, spoken_ms: time_ms }))
+            // Who comes back to a held handle speaks for it after giving it up, also within one millisecond.
+            let given_up_ms = state.handle(&e.handle).and_then(|standing| match standing.phase {
+                ClaimPhase::Held { until_ms } => Some(until_ms.saturating_sub(HANDLE_HOLD_MS)),
+                ClaimPhase::Claimed { .. } | ClaimPhase::Confirmed => None,
+            });
+            let spoken_ms = given_up_ms.map_or(time_ms, |given_up_ms| time_ms.max(given_up_ms + 1));
+            (&e.handle, Some(HandleState { account: e.account, claim: e.claim, phase, spoken_ms }))
         }
         Event::HandleConfirmed(e) => {
             // Confirming the standing claim is not speaking anew.

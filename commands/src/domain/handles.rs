@@ -90,12 +90,12 @@ pub(super) fn evolve(state: &mut State, event: &Event, time_ms: UnixMillis) {
     let (handle, next) = match event {
         Event::HandleClaimed(e) => {
             let phase = ClaimPhase::Claimed { expires_ms: e.expires_ms };
-            // Who comes back to a held handle speaks for it after giving it up, also within one millisecond.
-            let given_up_ms = state.handle(&e.handle).and_then(|standing| match standing.phase {
-                ClaimPhase::Held { until_ms } => Some(until_ms.saturating_sub(HANDLE_HOLD_MS)),
-                ClaimPhase::Claimed { .. } | ClaimPhase::Confirmed => None,
+            // Who comes back to a held handle speaks for it after giving it up, also within one millisecond, and never less than before.
+            let before_ms = state.handle(&e.handle).filter(|standing| standing.account == e.account).map(|standing| match standing.phase {
+                ClaimPhase::Held { until_ms } => until_ms.saturating_sub(HANDLE_HOLD_MS) + 1,
+                ClaimPhase::Claimed { .. } | ClaimPhase::Confirmed => standing.spoken_ms,
             });
-            let spoken_ms = given_up_ms.map_or(time_ms, |given_up_ms| time_ms.max(given_up_ms + 1));
+            let spoken_ms = before_ms.map_or(time_ms, |before_ms| time_ms.max(before_ms));
             (&e.handle, Some(HandleState { account: e.account, claim: e.claim, phase, spoken_ms }))
         }
         Event::HandleConfirmed(e) => {

@@ -2,7 +2,7 @@
 //! earlier one failed, so that one run tells all; the counts of all steps close it.
 
 use crate::tally::Tally;
-use crate::{clients, faults, golden, openapi, pages, process, root, server, tidy};
+use crate::{clients, deploy, faults, golden, openapi, pages, process, root, server, tidy};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -13,10 +13,11 @@ pub(crate) struct Args {}
 /// A step's name and what runs it.
 type Step = (&'static str, fn() -> Result<Tally>);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("format", format),
     ("clippy", clippy),
     ("tidy", tidy::run),
+    ("deploy-lint", deploy::run),
     ("golden", || golden::run(&golden::Args::default())),
     ("openapi", || openapi::run(&openapi::Args { check: true })),
     ("release build", build),

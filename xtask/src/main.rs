@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod clients;
 mod cluster;
+mod deploy;
 mod faults;
 mod golden;
 mod openapi;
@@ -43,6 +44,8 @@ enum Command {
     Clients(clients::Args),
     /// Starts and stops real servers on this machine: Kafka, CQL, Elasticsearch and a schema registry.
     Cluster(cluster::Args),
+    /// Checks infra/deploy as far as that goes without a container engine.
+    DeployLint,
     /// Looks at the pages in headless Chromium, on a freshly started server with the demo in it.
     Pages(pages::Args),
     /// Measures one path of the platform in release mode.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run().map(finish),
         Command::Clients(args) => clients::run(&args).map(finish),
         Command::Cluster(args) => cluster::run(&args),
+        Command::DeployLint => deploy::run().map(finish),
         Command::Pages(args) => pages::run(&args).map(finish),
         Command::Bench(args) => bench::run(&args),
         Command::Faults(args) => faults::run(&args).map(finish),

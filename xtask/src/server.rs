@@ -20,14 +20,16 @@ const POLL: Duration = Duration::from_millis(20);
 const LOG_TAIL_BYTES: usize = 8 * 1024;
 
 /// What the suites read from the environment; the server would refuse to start with keys that it does not know.
-const SUITES_VARIABLES: [&str; 12] = [
+const SUITES_VARIABLES: &[&str] = &[
     "ROOST_SEEDS",
     "ROOST_SEED",
     "ROOST_URL",
     "ROOST_OPS_URL",
     "ROOST_CHROMIUM",
     "ROOST_CHROMEDRIVER",
+    "ROOST_TEST_CLUSTER",
     "ROOST_TEST_KAFKA",
+    "ROOST_TEST_KAFKA_RESTART",
     "ROOST_TEST_CQL",
     "ROOST_TEST_ELASTIC",
     "ROOST_TEST_REGISTRY",

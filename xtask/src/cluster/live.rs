@@ -17,12 +17,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Longest wait for a server to be ready; Cassandra takes 20 s on two busy cores.
-const READY_WAIT: Duration = Duration::from_secs(180);
+/// Longest wait for a server to be ready: Cassandra takes 20 s on two busy cores, and minutes where a dozen compilers share them.
+const READY_WAIT: Duration = Duration::from_secs(400);
 /// Longest wait for a server that was asked to stop.
 const STOP_WAIT: Duration = Duration::from_secs(60);
 /// Pause between two looks at a server that is starting.
 const POLL: Duration = Duration::from_millis(100);
+/// The environment variable that names the folder of the cluster within which a program runs.
+const FOLDER_VARIABLE: &str = "ROOST_TEST_CLUSTER";
+/// The environment variable that says to the suites how to crash a broker and start it again: a shell command.
+const RESTART_VARIABLE: &str = "ROOST_TEST_KAFKA_RESTART";
 /// How far the ports of passing clusters lie above the usual ones.
 const PASSING_PORTS: u16 = 1_000;
 
@@ -90,12 +94,19 @@ impl Cluster {
         Self::start_in(folder, None, options)
     }
 
-    /// Returns the cluster that stays, if there is one.
+    /// Returns the cluster within which this program runs ([`FOLDER_VARIABLE`]), else the one that stays, if there is one.
     ///
     /// # Errors
     /// Fails where its record is damaged.
-    pub(crate) fn local() -> Result<Option<Self>> {
-        let folder = parent()?.join(LOCAL);
+    pub(crate) fn present() -> Result<Option<Self>> {
+        std::env::var_os(FOLDER_VARIABLE).map_or_else(Self::local, |folder| Self::attach(PathBuf::from(folder)))
+    }
+
+    fn local() -> Result<Option<Self>> {
+        Self::attach(parent()?.join(LOCAL))
+    }
+
+    fn attach(folder: PathBuf) -> Result<Option<Self>> {
         let record = Record::load(&folder)?;
         Ok(record.map(|record| Self { folder, record, children: BTreeMap::new(), passing: false }))
     }
@@ -235,22 +246,29 @@ impl Cluster {
         &self.record.servers
     }
 
-    /// Returns where clients find the servers of a kind; none if it has none. Kafka: `host:port`, by commas; CQL: `host:port`; the others: a URL.
+    /// Returns where clients find the servers of a kind; none if it has none. `host:port` (of Kafka several, by commas); of the
+    /// registry the URL of its Confluent interface.
     pub(crate) fn address(&self, kind: Kind) -> Option<String> {
         let hosts: Vec<String> =
             self.record.servers.iter().filter(|server| server.kind == kind).map(|server| format!("127.0.0.1:{}", server.port)).collect();
         let hosts = hosts.join(",");
         match kind {
             _ if hosts.is_empty() => None,
-            Kind::Kafka | Kind::Cql => Some(hosts),
-            Kind::Elastic => Some(format!("http://{hosts}")),
+            Kind::Kafka | Kind::Cql | Kind::Elastic => Some(hosts),
             Kind::Registry => Some(format!("http://{hosts}{REGISTRY_PATH}")),
         }
     }
 
-    /// Returns what tells the suites where it is: `ROOST_TEST_KAFKA` and so on.
+    /// Returns what tells the suites where it is (`ROOST_TEST_KAFKA` and so on) and how a broker is crashed and started again.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        Kind::ALL.into_iter().filter_map(|kind| Some((kind.variable(), self.address(kind)?))).collect()
+        let mut variables: Vec<(&'static str, String)> =
+            Kind::ALL.into_iter().filter_map(|kind| Some((kind.variable(), self.address(kind)?))).collect();
+        variables.push((FOLDER_VARIABLE, self.folder.display().to_string()));
+        let broker = self.record.servers.iter().find(|server| server.kind == Kind::Kafka);
+        if let (Some(broker), Ok(program)) = (broker, std::env::current_exe()) {
+            variables.push((RESTART_VARIABLE, format!("'{}' cluster restart {}", program.display(), broker.name)));
+        }
+        variables
     }
 
     /// Kills a server (SIGKILL) and waits until it is gone.

@@ -69,6 +69,8 @@ enum Action {
     Stop { name: String },
     /// Starts one server again that was killed or stopped, over its data.
     Start { name: String },
+    /// Kills one server (SIGKILL) and starts it again over its data.
+    Restart { name: String },
     /// Pauses one server (SIGSTOP).
     Pause { name: String },
     /// Lets a paused server go on (SIGCONT).
@@ -120,15 +122,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             if *json { status::json(&cluster)? } else { exports(&cluster) }
         }
         Action::Down => eprintln!("cluster: {} servers killed, data removed", folder::down_all()?),
-        Action::Status { json: true, .. } => status::json(&local()?)?,
-        Action::Status { env: true, .. } => exports(&local()?),
-        Action::Status { .. } => status::table(&local()?),
+        Action::Status { json: true, .. } => status::json(&present()?)?,
+        Action::Status { env: true, .. } => exports(&present()?),
+        Action::Status { .. } => status::table(&present()?),
         Action::Run { which, keep, command } => return run_command(&which.options(), *keep, command),
-        Action::Kill { name } => local()?.kill(name)?,
-        Action::Stop { name } => local()?.stop(name)?,
-        Action::Start { name } => local()?.start(name)?,
-        Action::Pause { name } => local()?.pause(name)?,
-        Action::Resume { name } => local()?.resume(name)?,
+        Action::Kill { name } => present()?.kill(name)?,
+        Action::Stop { name } => present()?.stop(name)?,
+        Action::Start { name } => present()?.start(name)?,
+        Action::Restart { name } => {
+            let mut cluster = present()?;
+            cluster.kill(name)?;
+            cluster.start(name)?;
+        }
+        Action::Pause { name } => present()?.pause(name)?,
+        Action::Resume { name } => present()?.resume(name)?,
         Action::Tool { class, arguments } => {
             let status = live::kafka_tool(class)?.args(arguments).status().context("cannot start Java")?;
             return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
@@ -137,13 +144,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn local() -> Result<Cluster> {
-    Cluster::local()?.context("no cluster is up; `cargo xtask cluster up` starts one")
+fn present() -> Result<Cluster> {
+    Cluster::present()?.context("no cluster is up; `cargo xtask cluster up` starts one")
 }
 
 fn exports(cluster: &Cluster) {
     for (variable, address) in cluster.environment() {
-        println!("export {variable}={address}");
+        println!("export {variable}=\"{address}\"");
     }
 }
 

@@ -15,7 +15,14 @@
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+// The rule of acknowledgement is checked in every build, whether it has a client of Kafka or not.
+#[cfg(all(test, not(feature = "kafka")))]
+#[path = "kafka/acks/mod.rs"]
+mod kafka_acks;
 pub mod memory;
+mod recent;
 mod stamp;
 
 use std::ops::Range;

@@ -16,7 +16,6 @@ mod options;
 mod partition;
 mod queue;
 mod reader;
-mod recent;
 mod recovery;
 mod scan;
 mod seal;

@@ -9,9 +9,9 @@ use schemas::log::{Offset, StoredRecord};
 use tokio::sync::watch;
 
 use super::queue::Queue;
-use super::recent::Recent;
 use super::segment::Segment;
 use crate::log::LogError;
+use crate::log::recent::Recent;
 
 /// How far a partition is.
 #[derive(Debug, Clone, Default)]

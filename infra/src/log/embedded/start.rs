@@ -14,12 +14,12 @@ use super::folder::{FolderLock, SEGMENT, check_layout, failed, list, partition_f
 use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::partition::Partition;
 use super::queue::{Bounds, Queue};
-use super::recent::Recent;
 use super::recovery::{Recovered, Recovery, Sealed};
 use super::segment::create;
 use super::verifier::Verifier;
 use super::writer::Writer;
 use super::{EmbeddedLog, EmbeddedOptions, Slot};
+use crate::log::recent::Recent;
 use crate::log::stamp::now_ms;
 use crate::log::{LogError, LogLayout};
 

@@ -12,19 +12,19 @@ const OVERHEAD_BYTES: usize = HEADER_BYTES + 64;
 
 /// The newest records of a partition, without a gap, within a bound of bytes.
 #[derive(Debug)]
-pub(super) struct Recent {
+pub(crate) struct Recent {
     records: VecDeque<StoredRecord>,
     bytes: usize,
     bytes_max: usize,
 }
 
 impl Recent {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize) -> Self {
         Self { records: VecDeque::new(), bytes: 0, bytes_max }
     }
 
     /// Adds the records after those added last; the oldest make room.
-    pub(super) fn extend(&mut self, records: impl Iterator<Item = StoredRecord>) {
+    pub(crate) fn extend(&mut self, records: impl Iterator<Item = StoredRecord>) {
         for record in records {
             self.bytes += OVERHEAD_BYTES + record.body.len();
             self.records.push_back(record);
@@ -36,7 +36,7 @@ impl Recent {
     }
 
     /// Records from `from` on, within the limits; nothing, if older ones are asked for than are here.
-    pub(super) fn read(&self, from: Offset, limits: ReadLimits) -> Option<Vec<StoredRecord>> {
+    pub(crate) fn read(&self, from: Offset, limits: ReadLimits) -> Option<Vec<StoredRecord>> {
         let skip = usize::try_from(from.checked_sub(self.records.front()?.offset)?).ok()?;
         let mut room = limits.start();
         let rest = self.records.range(skip.min(self.records.len())..);

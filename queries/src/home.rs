@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use infra::timelines::Stretch;
+use infra::timelines::{Entry, Stretch};
+use schemas::rows::entry_flags;
 use schemas::visibility::{Reader, surely_shown_in_home};
 use schemas::{AccountId, PostId, UnixMillis};
 
-use crate::dedupe::{FALLOFF, Item, Verdict, judge};
+use crate::dedupe::{FALLOFF, Item, Original, Verdict, judge};
 use crate::error::QueryError;
 use crate::paging::{Collected, Page, PageAsk};
 use crate::render;
@@ -19,8 +20,9 @@ use crate::side::{Known, QuerySide};
 
 /// Candidates read beyond a page and its falloff, so that a few hidden ones cost no second read.
 const SLACK: usize = 16;
-/// Candidates read below a page at first: of a feed with a quarter of reblogs, enough to find [`FALLOFF`] that are surely shown.
-const BELOW: usize = FALLOFF + FALLOFF / 2 + SLACK;
+/// Candidates read below a page at first: enough to find [`FALLOFF`] that are surely shown where half of the
+/// feed are reblogs and answers.
+const BELOW: usize = 2 * FALLOFF + SLACK;
 /// How many more are read at first, where that was not enough.
 const MORE: usize = 32;
 
@@ -87,11 +89,12 @@ struct Window<'a> {
     chunk: usize,
 }
 
-/// A candidate that the home rules show.
+/// A candidate.
 enum Row {
+    /// One that the home rules show.
     Known(Known),
-    /// A post that is no reblog, surely shown and not looked up.
-    Plain(PostId),
+    /// One that was not looked up.
+    Light(PostId, Item),
 }
 
 /// What a window yields.
@@ -143,10 +146,9 @@ impl<'a> Window<'a> {
         // One more than the page, as a page is collected; upwards all of the older ones are only looked at to thin out.
         let on_page = if self.ask.ascending() { 0 } else { self.ask.limit + 1 };
         for entry in entries {
-            if self.older.len() >= on_page && surely_shown_in_home(self.reader, entry.author, entry.flags) {
-                self.older.push(Row::Plain(entry.post));
-            } else {
-                self.older.extend(self.shown(entry.post).await?.map(Row::Known));
+            match light(self.reader, &entry).filter(|_| self.older.len() >= on_page) {
+                Some(item) => self.older.push(Row::Light(entry.post, item)),
+                None => self.older.extend(self.shown(entry.post).await?.map(Row::Known)),
             }
         }
         Ok(())
@@ -158,7 +160,7 @@ impl<'a> Window<'a> {
         for row in std::mem::replace(&mut self.older, Vec::with_capacity(count + rest.len())) {
             let known = match row {
                 Row::Known(known) => Some(known),
-                Row::Plain(post) => self.shown(post).await?,
+                Row::Light(post, _) => self.shown(post).await?,
             };
             self.older.extend(known.map(Row::Known));
         }
@@ -186,8 +188,8 @@ impl<'a> Window<'a> {
             }
             match (verdict, row) {
                 (Verdict::Hidden, _) => {}
-                (Verdict::Unknown, _) => return Cut::NeedsOlder,
-                (Verdict::Shown, Row::Plain(_)) => return Cut::NeedsPosts(at + self.ask.limit + 1 - page.len()),
+                (Verdict::Shown, Row::Light(..)) => return Cut::NeedsPosts(at + self.ask.limit + 1 - page.len()),
+                (Verdict::Unknown, _) => return self.undecided(),
                 (Verdict::Shown, Row::Known(known)) => {
                     if !page.push(known.id.0, known.clone()) {
                         return Cut::Page(page.done());
@@ -199,12 +201,18 @@ impl<'a> Window<'a> {
         if self.older_ends || below_since { Cut::Page(page.done()) } else { Cut::NeedsOlder }
     }
 
+    /// What decides a verdict that is not known: first what was not looked up, then what lies below.
+    fn undecided(&self) -> Cut {
+        let open = self.older.iter().rposition(|row| matches!(row, Row::Light(_, item) if !item.sure));
+        open.map_or(Cut::NeedsOlder, |last| Cut::NeedsPosts(last + 1))
+    }
+
     fn cut_upwards(&self, judged: Vec<(&Known, Verdict)>) -> Cut {
         let mut page = Collected::new(self.ask);
         for (known, verdict) in judged.into_iter().rev() {
             match verdict {
                 Verdict::Hidden => {}
-                Verdict::Unknown => return Cut::NeedsOlder,
+                Verdict::Unknown => return self.undecided(),
                 Verdict::Shown => {
                     if !page.push(known.id.0, known.clone()) {
                         return Cut::Page(page.done());
@@ -220,20 +228,32 @@ impl Row {
     fn id(&self) -> PostId {
         match self {
             Self::Known(known) => known.id,
-            Self::Plain(post) => *post,
+            Self::Light(post, _) => *post,
         }
     }
 
     fn item(&self) -> Item {
         match self {
             Self::Known(known) => item(known),
-            Self::Plain(post) => Item { post: *post, reblog_of: None },
+            Self::Light(_, item) => *item,
         }
     }
 }
 
 fn item(known: &Known) -> Item {
-    Item { post: known.id, reblog_of: known.original.as_ref().map(|(id, _)| *id) }
+    let original = Original::Is(known.original.as_ref().map_or(known.id, |(id, _)| *id));
+    Item { original, is_reblog: known.original.is_some(), sure: true }
+}
+
+/// What an entry alone tells thinning out; nothing of a reblog that was written without a hint.
+fn light(reader: &Reader, entry: &Entry) -> Option<Item> {
+    let is_reblog = entry.flags & entry_flags::REBLOG != 0;
+    let original = match entry_flags::hint(entry.flags) {
+        0 if is_reblog => return None,
+        hint if is_reblog => Original::Hinted(hint),
+        _ => Original::Is(entry.post),
+    };
+    Some(Item { original, is_reblog, sure: surely_shown_in_home(reader, entry.author, entry.flags) })
 }
 
 #[cfg(test)]

@@ -195,6 +195,6 @@ fn flags(row: &StatusRow) -> u32 {
         Some(_) => entry_flags::REPLY,
         None => 0,
     };
-    let reblog = if row.reblog_of.is_some() { entry_flags::REBLOG } else { 0 };
+    let reblog = row.reblog_of.map_or(0, |of| entry_flags::REBLOG | entry_flags::of_original(of.post));
     entry_flags::of_visibility(row.visibility) | reply | reblog
 }

@@ -19,8 +19,8 @@ pub(crate) fn project(event: &Event, ops: &mut Vec<TimelineOp>) {
         Event::PostDeleted(e) => {
             ops.push(TimelineOp::Removed(entry(e.post, &entry_of_post(e.account, e.visibility, e.in_reply_to.as_ref()))));
         }
-        Event::Reblogged(e) => ops.push(TimelineOp::Posted(entry(e.reblog, &entry_of_reblog(e.account, e.visibility)))),
-        Event::Unreblogged(e) => ops.push(TimelineOp::Removed(entry(e.reblog, &entry_of_reblog(e.account, e.visibility)))),
+        Event::Reblogged(e) => ops.push(TimelineOp::Posted(entry(e.reblog, &entry_of_reblog(e.account, e.post, e.visibility)))),
+        Event::Unreblogged(e) => ops.push(TimelineOp::Removed(entry(e.reblog, &entry_of_reblog(e.account, e.post, e.visibility)))),
         Event::FollowConfirmed(e) => ops.push(TimelineOp::Followed { reader: e.account, author: e.target }),
         // A wish made anew takes the place of a follow that stood.
         Event::FollowRequested(e) => ops.push(TimelineOp::Unfollowed { reader: e.account, author: e.target }),
@@ -54,7 +54,7 @@ mod tests {
     fn posts_and_follows_become_operations() {
         let relation = RelationId(9);
         let reblog = Reblogged { reblog: PostId(7), account: ANA, post: PostId(3), author: BOB, visibility: Visibility::Unlisted };
-        let flags = entry_flags::REBLOG | entry_flags::of_visibility(Visibility::Unlisted);
+        let flags = entry_flags::REBLOG | entry_flags::of_visibility(Visibility::Unlisted) | entry_flags::of_original(PostId(3));
         check(reblog, &[TimelineOp::Posted(Entry { post: PostId(7), author: ANA, flags })]);
         let visibility = Visibility::Public;
         let deleted = PostDeleted { post: PostId(7), account: ANA, visibility, in_reply_to: None, mentions: vec![], tags: vec![] };

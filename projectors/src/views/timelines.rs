@@ -39,7 +39,7 @@ impl Projection for Timelines {
             Event::PostPublished(e) => publish(rows, context, e),
             Event::PostEdited(e) if e.visibility == Visibility::Public => edit(rows, context, e),
             Event::PostDeleted(e) => delete(rows, e),
-            Event::Reblogged(e) => rows.put(keys::author_list(e.account, e.reblog), &entry_of_reblog(e.account, e.visibility)),
+            Event::Reblogged(e) => rows.put(keys::author_list(e.account, e.reblog), &entry_of_reblog(e.account, e.post, e.visibility)),
             Event::Unreblogged(e) => rows.delete(keys::author_list(e.account, e.reblog)),
             _ => {}
         }
@@ -57,8 +57,8 @@ pub(super) fn entry_of_post(author: AccountId, visibility: Visibility, in_reply_
 }
 
 /// The entry of a reblog.
-pub(super) fn entry_of_reblog(author: AccountId, visibility: Visibility) -> EntryRow {
-    EntryRow { author, flags: entry_flags::of_visibility(visibility) | entry_flags::REBLOG }
+pub(super) fn entry_of_reblog(author: AccountId, original: PostId, visibility: Visibility) -> EntryRow {
+    EntryRow { author, flags: entry_flags::of_visibility(visibility) | entry_flags::REBLOG | entry_flags::of_original(original) }
 }
 
 fn day(context: &Context) -> u64 {
@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn reblogs_are_with_their_author_only() {
-        check(&Timelines, &[reblogged(12, BOB_POST)], &[row(keys::author_list(ANA, PostId(12)), entry(entry_flags::REBLOG))]);
+        let flags = entry_flags::REBLOG | entry_flags::of_original(BOB_POST);
+        check(&Timelines, &[reblogged(12, BOB_POST)], &[row(keys::author_list(ANA, PostId(12)), entry(flags))]);
         check(&Timelines, &[reblogged(12, BOB_POST), unreblogged(12, BOB_POST)], &[]);
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::events::Visibility;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, PostId};
 use crate::log::Offset;
 
 /// An entry of an author, public or tag timeline.
@@ -17,7 +17,7 @@ pub struct EntryRow {
 
 /// What an entry's flags say without its post: enough to skip it. Persisted.
 pub mod entry_flags {
-    use super::Visibility;
+    use super::{PostId, Visibility};
 
     /// A reblog.
     pub const REBLOG: u32 = 1;
@@ -28,6 +28,7 @@ pub mod entry_flags {
     /// Has media.
     pub const MEDIA: u32 = 1 << 3;
     const VISIBILITY_SHIFT: u32 = 4;
+    const HINT_SHIFT: u32 = 16;
 
     /// The bits of a visibility.
     pub const fn of_visibility(visibility: Visibility) -> u32 {
@@ -42,6 +43,22 @@ pub mod entry_flags {
             2 => Visibility::Private,
             _ => Visibility::Direct,
         }
+    }
+
+    /// What a reblog's entry tells of its original: 15 mixed bits of the id and a one, so that most others are told apart without a look
+    /// at the reblog. The mix is Fibonacci hashing: the id times 2^64 over the golden ratio, its upper bits.
+    pub const fn hint_of(original: PostId) -> u16 {
+        (original.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16 | 1
+    }
+
+    /// The bits of a reblog's original.
+    pub const fn of_original(original: PostId) -> u32 {
+        (hint_of(original) as u32) << HINT_SHIFT
+    }
+
+    /// The hint in the bits; 0 where there is none: not a reblog, or written before there were hints.
+    pub const fn hint(flags: u32) -> u16 {
+        (flags >> HINT_SHIFT) as u16
     }
 }
 

@@ -184,6 +184,6 @@ fn a_post(writes: &mut Vec<RowWrite>, post: &Post, text: String) {
     };
     put(writes, keys::status(id), &row);
     put(writes, keys::status_count(id, PartitionId(1)), &StatusCountRow { replies: 2, reblogs: 3, favourites: 5, last: 1 });
-    let flags = if post.reblogged.is_some() { entry_flags::REBLOG } else { 0 };
+    let flags = post.reblogged.map_or(0, |(original, _)| entry_flags::REBLOG | entry_flags::of_original(original));
     put(writes, keys::author_list(author, id), &EntryRow { author, flags });
 }

@@ -68,6 +68,11 @@ impl StateKey {
         Self::Handle(normalise(handle).into())
     }
 
+    /// Whether most keys of the kind are written once and not decided on again.
+    pub(super) fn is_seldom_read(&self) -> bool {
+        matches!(self, Self::Post(_) | Self::Interaction(..) | Self::Code(_))
+    }
+
     /// The row of the key in [`Table::Decision`].
     pub fn row(&self) -> RowKey {
         let pk = match self {

@@ -2,7 +2,8 @@
 //!
 //! Two generations stand in for a clock: entries enter the young one; when it is full it becomes the old one, and what nobody touched
 //! since is dropped with the old one. **An entry that differs from its row is never dropped**: it is pinned until a commit that holds it
-//! has returned, so a key that is not in memory has its newest value in the view.
+//! has returned, so a key that is not in memory has its newest value in the view. What is written once and seldom decided on again (posts, and
+//! what accounts do with them) leaves when it is written: else it would drive out the accounts, which every command reads.
 
 use rustc_hash::FxHashMap;
 use schemas::rows::{RowWrite, codec::BadRow};
@@ -141,6 +142,7 @@ impl State {
     pub fn flushed(&mut self, written: bool) {
         let keys = std::mem::take(&mut self.flushing);
         if written {
+            keys.iter().filter(|key| key.is_seldom_read()).for_each(|key| self.forget(key));
             return;
         }
         for key in keys {
@@ -151,6 +153,16 @@ impl State {
             }
         }
     }
+
+    /// Drops a key that was just written, unless it has changed since.
+    fn forget(&mut self, key: &StateKey) {
+        let as_stored = |entry: &Entry| entry.changed != self.round;
+        if self.young.get(key).is_some_and(as_stored) {
+            self.young.remove(key);
+        } else if self.old.get(key).is_some_and(as_stored) {
+            self.old.remove(key);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -158,12 +170,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use schemas::{AccountId, RelationId};
+    use schemas::{AccountId, PostId, RelationId};
 
     use super::*;
 
+    /// Of every third number a key that is forgotten once it is written.
     fn key(n: u64) -> StateKey {
-        StateKey::Block(AccountId(n), AccountId(0))
+        if n.is_multiple_of(3) { StateKey::Interaction(AccountId(n), PostId(0)) } else { StateKey::Block(AccountId(n), AccountId(0)) }
     }
 
     /// What a test does to the state of a few keys.

@@ -27,7 +27,8 @@ use super::{Scan, ScannedRow, Version, Versions, ViewBatch, ViewError, ViewStore
 pub struct FjallOptions {
     /// Cache of blocks read from disk, bytes.
     pub cache_bytes: u64,
-    /// Rows of one version of a view that wait in memory before they go to a file, bytes; up to four times that under load.
+    /// Rows of one version of a view that wait in memory before they go to a file, bytes; up to four times that under load. Decision state
+    /// takes four times as much.
     pub memtable_bytes: u64,
     /// Journals kept before rows are forced to files, bytes, at least 64 MiB; also what a start reads again.
     pub journals_bytes: u64,

@@ -56,7 +56,7 @@ pub(super) fn open(path: &Path, options: &FjallOptions) -> Result<(Database, Key
             ::fjall::Error::Locked => ViewError::Locked(path.display().to_string()),
             other => ViewError::Fatal(format!("cannot open {}: {other:?}", path.display())),
         })?;
-    let meta = database.keyspace(META, || keyspace_options(options)).map_err(failed)?;
+    let meta = database.keyspace(META, || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes)).map_err(failed)?;
     check_format(path, &database, &meta)?;
     let mut views = Vec::new();
     for view in View::ALL {
@@ -74,13 +74,17 @@ pub(super) fn open(path: &Path, options: &FjallOptions) -> Result<(Database, Key
     Ok((database, meta, spaces))
 }
 
-fn keyspace_options(options: &FjallOptions) -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes)
+/// Decision state takes two rows with every command, most of them never read: it waits longer, so that it is merged less often.
+const DECISIONS_MEMTABLE_FACTOR: u64 = 4;
+
+fn keyspace_options(options: &FjallOptions, view: View) -> KeyspaceCreateOptions {
+    let factor = if view == View::Decisions { DECISIONS_MEMTABLE_FACTOR } else { 1 };
+    KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes * factor)
 }
 
 /// The keyspace of a version, made if absent.
 pub(super) fn open_version(database: &Database, options: &FjallOptions, view: View, number: u32) -> Result<Keyspace, ViewError> {
-    database.keyspace(&layout::keyspace_name(view, number), || keyspace_options(options)).map_err(failed)
+    database.keyspace(&layout::keyspace_name(view, number), || keyspace_options(options, view)).map_err(failed)
 }
 
 /// What every keyspace of a version holds from its beginning: no table has the tag 0.

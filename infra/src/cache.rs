@@ -33,8 +33,15 @@ pub struct Stamps {
 }
 
 /// The stamps of the rows that a value is made of, as they stood before the rows were read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Taken(SmallVec<[(u32, u64); 3]>);
+
+impl Clone for Taken {
+    fn clone(&self) -> Self {
+        // Every hit clones one: as a copy of bytes, not pair by pair.
+        Self(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Default for Stamps {
     fn default() -> Self {

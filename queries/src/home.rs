@@ -16,7 +16,7 @@ use crate::dedupe::{FALLOFF, Item, Original, Verdict, judge};
 use crate::error::QueryError;
 use crate::paging::{Collected, Page, PageAsk};
 use crate::render;
-use crate::side::{Known, QuerySide};
+use crate::side::{Known, People, QuerySide};
 
 /// Candidates read beyond a page and its falloff, so that a few hidden ones cost no second read.
 const SLACK: usize = 16;
@@ -40,9 +40,9 @@ impl QuerySide {
 
     /// Posts as a JSON array for a reader.
     pub(crate) async fn render_statuses(&self, posts: Vec<Known>, reader: Option<&Reader>) -> Result<Bytes, QueryError> {
-        let mut whole = Vec::with_capacity(posts.len());
+        let (mut whole, mut people) = (Vec::with_capacity(posts.len()), People::with_capacity(posts.len()));
         for known in posts {
-            whole.extend(self.whole(known).await?);
+            whole.extend(self.whole_among(known, &mut people).await?);
         }
         let marks = match reader {
             Some(reader) => {

@@ -41,6 +41,9 @@ pub(crate) struct Known {
     pub(crate) original: Option<(PostId, Held<CachedPost>)>,
 }
 
+/// Accounts of one page: few, so a walk through them is faster than another look into a cache.
+pub(crate) type People = Vec<(AccountId, Held<CachedAccount>)>;
+
 impl QuerySide {
     /// Makes the service. `views` may be the store itself or the stamped one; `stamps` are those that its commits move.
     pub fn new(
@@ -99,15 +102,29 @@ impl QuerySide {
 
     /// Adds the accounts that a post's entity shows; nothing where one is not (or no longer) known.
     pub(crate) async fn whole(&self, known: Known) -> Result<Option<Whole>, QueryError> {
-        let Some(account) = self.caches.account(known.post.facts.author).await? else { return Ok(None) };
+        self.whole_among(known, &mut Vec::new()).await
+    }
+
+    /// The same, for one of the posts of a page: `people` are those that it has shown so far.
+    pub(crate) async fn whole_among(&self, known: Known, people: &mut People) -> Result<Option<Whole>, QueryError> {
+        let Some(account) = self.person(known.post.facts.author, people).await? else { return Ok(None) };
         let original = match known.original {
-            Some((id, post)) => match self.caches.account(post.facts.author).await? {
+            Some((id, post)) => match self.person(post.facts.author, people).await? {
                 Some(account) => Some((id, post, account)),
                 None => return Ok(None),
             },
             None => None,
         };
         Ok(Some(Whole { id: known.id, post: known.post, account, original }))
+    }
+
+    async fn person(&self, id: AccountId, people: &mut People) -> Result<Option<Held<CachedAccount>>, QueryError> {
+        if let Some((_, account)) = people.iter().find(|(known, _)| *known == id) {
+            return Ok(Some(account.clone()));
+        }
+        let account = self.caches.account(id).await?;
+        people.extend(account.iter().map(|account| (id, account.clone())));
+        Ok(account)
     }
 
     /// The accounts that exist, in the order asked for.

@@ -1,5 +1,7 @@
 //! Everything outside the process: one port (trait) per need, beside its adapters and its one contract suite.
 
+#[cfg(any(feature = "elastic", feature = "registry"))]
+pub mod backoff;
 pub mod blobs;
 pub mod bus;
 pub mod cache;
@@ -9,12 +11,15 @@ pub mod connect;
 pub mod http;
 pub mod keys;
 pub mod log;
+#[cfg(any(feature = "elastic", feature = "registry"))]
+mod login;
 pub mod mail;
 pub mod membership;
 pub mod notices;
 pub mod peers;
 pub mod progress;
 pub mod readside;
+pub mod schema_registry;
 pub mod search;
 pub mod telemetry;
 pub mod timelines;

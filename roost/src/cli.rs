@@ -31,6 +31,9 @@ pub enum Command {
     Accounts(AccountsCommand),
     /// Fills a data folder with a small believable network: names, pictures, threads, reblogs.
     Demo(DemoArgs),
+    /// The Avro contract of the log in a schema registry; for deployments on Kafka.
+    #[command(subcommand)]
+    Schemas(SchemasCommand),
     /// Prints every configuration key with its documentation and the value in force.
     Config(ConfigArgs),
 }
@@ -133,6 +136,33 @@ pub struct DemoArgs {
     /// The configuration.
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+/// Commands on schemas.
+#[derive(Debug, Subcommand)]
+pub enum SchemasCommand {
+    /// Says of each version of the contract whether it is registered or would be accepted. Changes nothing.
+    ///
+    /// Exit code 0: each is or would be; 1: the subject's rule forbids one; 2: could not be found out.
+    #[command(after_help = "Example:\n  roost schemas check --registry http://127.0.0.1:8085/apis/ccompat/v7")]
+    Check(SchemasArgs),
+    /// Registers the versions that are missing, the oldest first, each after the same check. Again changes nothing.
+    #[command(after_help = "Example:\n  roost schemas register --registry http://127.0.0.1:8085/apis/ccompat/v7 --json")]
+    Register(SchemasArgs),
+}
+
+/// Options of `schemas`.
+#[derive(Debug, Args, Clone)]
+pub struct SchemasArgs {
+    /// The registry, as its clients reach it; several addresses separated by commas.
+    #[arg(long, value_name = "URL")]
+    pub registry: String,
+    /// The subject.
+    #[arg(long, value_name = "NAME", default_value = infra::schema_registry::SUBJECT)]
+    pub subject: String,
+    /// Prints one JSON line in place of the table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl ConfigArgs {

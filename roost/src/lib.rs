@@ -7,6 +7,7 @@ pub mod face;
 pub mod media;
 pub mod node;
 pub mod ops;
+pub mod schemas;
 pub mod serve;
 
 use anyhow::Context;

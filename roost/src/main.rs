@@ -8,7 +8,7 @@ use clap::Parser;
 use infra::config::{Config, KEYS};
 use infra::telemetry::{LogTarget, start_logs, start_metrics};
 use roost::cli::{AccountsCommand, Cli, Command, DemoArgs, ServeArgs};
-use roost::{accounts, demo, runtime, serve};
+use roost::{accounts, demo, runtime, schemas, serve};
 
 /// Many small allocations that one thread makes and another frees: what this allocator is good at.
 #[global_allocator]
@@ -16,7 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "roost: {error:#}");
             ExitCode::FAILURE
@@ -24,9 +24,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve_until_told(&args),
+        Command::Schemas(command) => return Ok(schemas::run(&command)),
         Command::Accounts(AccountsCommand::Create(args)) => {
             start_logs(&quiet(args.config.load(&[])?), LogTarget::Error)?;
             accounts::create(&args)
@@ -37,7 +38,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Demo(args) => tell_demo(&args),
         Command::Config(args) => print_config(&args.load(&[])?),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve_until_told(args: &ServeArgs) -> anyhow::Result<()> {

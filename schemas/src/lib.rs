@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod commands;
+pub mod elastic;
 pub mod events;
 pub mod handles;
 pub mod ids;

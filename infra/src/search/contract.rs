@@ -1,4 +1,5 @@
 //! What every search index must do: one suite, run for each adapter on fresh indexes.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "test code that ships to other crates' tests")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

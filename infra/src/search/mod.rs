@@ -6,8 +6,10 @@
 //! Visibility is not judged here: readers filter hits through `schemas::visibility`.
 
 pub mod analysis;
-#[cfg(test)]
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
+#[cfg(feature = "elastic")]
+pub mod elastic;
 mod fingerprint;
 pub mod memory;
 pub mod query;

@@ -1,4 +1,5 @@
 //! What every view store must do: one suite, run for each adapter on fresh stores.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "test code that ships to other crates' tests")]
 
 mod versions;
 

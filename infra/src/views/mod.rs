@@ -4,7 +4,7 @@
 //! seen together (embedded), or rows first and checkpoints last (CQL): replaying from a checkpoint changes nothing. Durability: a commit
 //! may be lost with the machine's power, then with its checkpoint: the log is the truth. Reads see every commit that returned.
 
-#[cfg(test)]
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod fjall;
 

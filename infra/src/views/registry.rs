@@ -50,6 +50,13 @@ impl Default for Registry {
 }
 
 impl Registry {
+    /// The registry of an adapter that keeps its versions elsewhere; `next` is the number that the next one would get.
+    #[cfg(feature = "elastic")]
+    pub(crate) fn of(versions: Versions, next: u32) -> Self {
+        let Versions { live, building, previous } = versions;
+        Self { live, building, previous, next }
+    }
+
     /// What the port shows of it.
     pub(crate) fn versions(self) -> Versions {
         Versions { live: self.live, building: self.building, previous: self.previous }

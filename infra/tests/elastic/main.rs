@@ -1,0 +1,7 @@
+//! The search index on a real Elasticsearch, which `ROOST_TEST_ELASTIC` names (host:port); without it these tests fail.
+
+mod documents;
+mod failures;
+mod port;
+mod support;
+mod versions;

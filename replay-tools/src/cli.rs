@@ -81,7 +81,7 @@ pub(crate) struct InspectArgs {
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
     /// Waits at the end of the log and prints what comes, until it is stopped.
-    #[arg(long, requires = "ops", conflicts_with = "until")]
+    #[arg(long, conflicts_with_all = ["until", "data"])]
     pub(crate) follow: bool,
 }
 

@@ -1,14 +1,14 @@
 //! The view `decisions`, which the write side keeps itself, compared with the write side's own fold of the log.
 //!
 //! What it decides on is compared row by row. What it remembers of commands (ledger and receipts) follows from the log too, but old
-//! receipts are swept at its leisure: those rows are left out.
+//! receipts are swept at its leisure: those rows are left out, and so is where the owner of a partition is reached, which no log says.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use commands::domain::{evolve, keys_of};
-use commands::state::{State, ledger_row, receipts};
+use commands::state::{State, ledger_row, owner_row, receipts};
 use infra::views::Version;
 use projectors::{FactReader, Verified, compare_rows};
 use schemas::PartitionId;
@@ -27,7 +27,8 @@ pub(super) async fn verify(deployment: &Deployment) -> anyhow::Result<Verified> 
         fold(deployment, partition, at.map_or(0, |at| at.next), &mut expected).await?;
     }
     let mut found = Verified::of(View::Decisions);
-    let beside = [ledger_row(PartitionId(0)).pk, receipts(PartitionId(0), 0).done()].map(|pk| pk.first().copied());
+    let beside = [ledger_row(PartitionId(0)).pk, receipts(PartitionId(0), 0).done(), owner_row(PartitionId(0)).pk];
+    let beside = beside.map(|pk| pk.first().copied());
     let is_meant = |key: &RowKey| !beside.contains(&key.pk.first().copied());
     compare_rows(&*deployment.views, Table::Decision, expected, &is_meant, &mut found).await.context("decisions cannot be read")?;
     Ok(found)

@@ -88,7 +88,7 @@ pub struct WriteSide {
 #[derive(Debug)]
 enum NotHere {
     /// Its partition is not this process's: the command, unspent.
-    Elsewhere(Envelope),
+    Elsewhere(Box<Envelope>),
     Failed(CommandError),
 }
 
@@ -166,7 +166,7 @@ impl WriteSide {
         let (reply, answer) = oneshot::channel();
         self.lines.push(partition, Request { envelope, reply, since: Instant::now() }).map_err(|refused| match refused {
             NotTaken::Full => NotHere::Failed(CommandError::Overloaded),
-            NotTaken::NotHere(request) => NotHere::Elsewhere(request.envelope),
+            NotTaken::NotHere(request) => NotHere::Elsewhere(Box::new(request.envelope)),
         })?;
         let answer = answer.await.unwrap_or_else(|_| Err(CommandError::Unknown("the write loop ended".to_owned())));
         answer.map_err(NotHere::Failed)
@@ -201,7 +201,7 @@ impl CommandBus for WriteSide {
         match (self.decided(envelope).await, &self.elsewhere) {
             (Ok(receipt), _) => Ok(receipt),
             (Err(NotHere::Failed(error)), _) => Err(error),
-            (Err(NotHere::Elsewhere(envelope)), Some(elsewhere)) => elsewhere.execute(envelope).await,
+            (Err(NotHere::Elsewhere(envelope)), Some(elsewhere)) => elsewhere.execute(*envelope).await,
             (Err(NotHere::Elsewhere(_)), None) => Err(CommandError::Retry("the write side is shutting down".to_owned())),
         }
     }

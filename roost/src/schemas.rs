@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use crate::cli::SchemasCommand;
 
 /// A version is not compatible.
+#[cfg(feature = "registry")]
 const INCOMPATIBLE: u8 = 1;
 /// The question has no answer.
 const FAILED: u8 = 2;

@@ -17,7 +17,7 @@ pub(super) enum NotTaken {
     /// Its line is full.
     Full,
     /// Its partition is not decided here: the request, as it came.
-    NotHere(Request),
+    NotHere(Box<Request>),
 }
 
 impl Lines {
@@ -43,10 +43,10 @@ impl Lines {
     pub(super) fn push(&self, partition: PartitionId, request: Request) -> Result<(), NotTaken> {
         let slot = self.lines.get(usize::from(partition.0)).expect("partitions of commands lie within the layout");
         let line = slot.read();
-        let Some(line) = &*line else { return Err(NotTaken::NotHere(request)) };
+        let Some(line) = &*line else { return Err(NotTaken::NotHere(Box::new(request))) };
         line.try_send(request).map_err(|refused| match refused {
             TrySendError::Full(_) => NotTaken::Full,
-            TrySendError::Closed(request) => NotTaken::NotHere(request),
+            TrySendError::Closed(request) => NotTaken::NotHere(Box::new(request)),
         })
     }
 }

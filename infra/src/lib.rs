@@ -8,6 +8,8 @@ pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod connect;
+#[cfg(feature = "cql")]
+pub mod cql;
 pub mod http;
 pub mod keys;
 pub mod log;

@@ -5,6 +5,8 @@
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+#[cfg(feature = "cql")]
+pub mod cql;
 mod memory;
 mod naive;
 pub mod ring;

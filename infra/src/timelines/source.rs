@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use schemas::rows::{AccountStatsRow, EntryRow, KeyPart, PeerRow, Table, codec, keys};
 use schemas::{AccountId, PostId};
 use serde::de::DeserializeOwned;
@@ -12,6 +13,8 @@ use crate::views::{Scan, Version, ViewError, ViewStore};
 
 /// Follows read at once.
 const PAGE: usize = 1_000;
+/// Author lists read at once.
+const LISTS_AT_ONCE: usize = 64;
 
 /// The source of timelines over a view store.
 pub struct ViewSource {
@@ -79,6 +82,11 @@ impl TimelineSource for ViewSource {
             entries.push(Entry { post: PostId(post), author: row.author, flags: row.flags });
         }
         Ok(entries)
+    }
+
+    async fn author_lists(&self, authors: &[AccountId], stretch: Stretch) -> Result<Vec<Vec<Entry>>, TimelineError> {
+        let lists = authors.iter().map(|author| self.author_list(*author, stretch)).collect::<Vec<_>>();
+        stream::iter(lists).buffered(LISTS_AT_ONCE).try_collect().await
     }
 }
 

@@ -6,6 +6,8 @@
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+#[cfg(feature = "cql")]
+pub mod cql;
 pub mod fjall;
 
 pub mod memory;

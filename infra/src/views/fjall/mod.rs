@@ -3,7 +3,7 @@
 //! A commit reaches the operating system before it returns, so it survives the end of the process; `flush` and every change of versions
 //! reach the disk. What a loss of power takes is a tail of commits, each with its checkpoint; projections then read that much again.
 
-mod layout;
+pub(in crate::views) mod layout;
 mod open;
 
 use std::ops::Bound;

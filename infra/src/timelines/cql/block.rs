@@ -1,0 +1,98 @@
+//! Blocks: the entries that one delivery brought to one reader in one window of ids, and their bytes at rest. Pure.
+
+use schemas::{AccountId, PostId};
+use sha2::{Digest, Sha256};
+
+use crate::timelines::Entry;
+
+/// Entries of a block at the most.
+pub(super) const ENTRIES_MAX: usize = 512;
+const FORMAT: u8 = 1;
+const ENTRY_BYTES: usize = 20;
+/// The flag of an entry that takes its post away. View rows have no such flag.
+const REMOVED: u32 = 1 << 31;
+
+/// Something delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Item {
+    pub(super) entry: Entry,
+    /// Whether the post is taken away.
+    pub(super) removed: bool,
+}
+
+/// The window of ids that a post falls into.
+pub(super) fn window_of(post: PostId, bits: u32) -> i64 {
+    // Ids are below 2^63.
+    (post.0 >> bits) as i64
+}
+
+/// Version 1, little-endian: format u8, then per entry post u64, author u64, flags u32 (the highest bit: taken away). Persisted.
+pub(super) fn encode(items: &[Item]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1 + items.len() * ENTRY_BYTES);
+    bytes.push(FORMAT);
+    for item in items {
+        let flags = if item.removed { item.entry.flags | REMOVED } else { item.entry.flags & !REMOVED };
+        bytes.extend(item.entry.post.0.to_le_bytes());
+        bytes.extend(item.entry.author.0.to_le_bytes());
+        bytes.extend(flags.to_le_bytes());
+    }
+    bytes
+}
+
+/// Reads any version that was ever written; `None` for bytes that are none of ours.
+pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Item>> {
+    let [FORMAT, rest @ ..] = bytes else { return None };
+    let (entries, []) = rest.as_chunks::<ENTRY_BYTES>() else { return None };
+    let mut items = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let (post, rest) = entry.split_first_chunk::<8>()?;
+        let (author, flags) = rest.split_first_chunk::<8>()?;
+        let flags = u32::from_le_bytes(flags.try_into().ok()?);
+        let entry =
+            Entry { post: PostId(u64::from_le_bytes(*post)), author: AccountId(u64::from_le_bytes(*author)), flags: flags & !REMOVED };
+        items.push(Item { entry, removed: flags & REMOVED != 0 });
+    }
+    Some(items)
+}
+
+/// Names a block by its bytes, so that the same delivery repeated is the same row. Never negative.
+pub(super) fn digest(bytes: &[u8]) -> i64 {
+    let hash = Sha256::digest(bytes);
+    let first = hash.first_chunk::<8>().map_or(0, |first| u64::from_le_bytes(*first));
+    (first >> 1) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn item(post: u64, removed: bool) -> Item {
+        Item { entry: Entry { post: PostId(post), author: AccountId(7), flags: 5 }, removed }
+    }
+
+    #[test]
+    fn version_1_reads_forever() {
+        let bytes = encode(&[item(258, false), item(3, true)]);
+        assert_eq!(hex::encode(&bytes), include_str!("../golden/block.v1.hex").trim());
+        assert_eq!(decode(&bytes), Some(vec![item(258, false), item(3, true)]));
+        assert_eq!(decode(&bytes[..30]), None);
+        assert_eq!(digest(&bytes), digest(&bytes.clone()));
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_round_trip(items in proptest::collection::vec((any::<u64>(), any::<u64>(), 0..REMOVED, any::<bool>()), 0..40)) {
+            let item = |(post, author, flags, removed)| Item { entry: Entry { post: PostId(post), author: AccountId(author), flags }, removed };
+            let items: Vec<Item> = items.into_iter().map(item).collect();
+            prop_assert_eq!(decode(&encode(&items)), Some(items));
+        }
+
+        #[test]
+        fn any_bytes_decode_or_fail_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..90)) {
+            let _ = decode(&bytes);
+            prop_assert!(digest(&bytes) >= 0);
+        }
+    }
+}

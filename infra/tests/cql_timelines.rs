@@ -7,10 +7,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cql_support::{Keyspaces, with_keyspaces};
+use infra::clock::Clock;
 use infra::cql::CqlClient;
 use infra::timelines::contract::{self, TestClock};
 use infra::timelines::cql::{CqlTimelineOptions, CqlTimelines};
-use infra::timelines::ring::{Clock, Policy};
+use infra::timelines::ring::Policy;
 use infra::timelines::{Delivery, Entry, MemorySource, NaiveTimelines, Stretch, TimelineSource, Timelines};
 use schemas::{AccountId, PostId};
 

@@ -24,8 +24,9 @@ use self::seat::Seat;
 use self::shared::SharedState;
 use self::tables::Tables;
 use self::together::Together;
-use super::ring::{Clock, Policy};
+use super::ring::Policy;
 use super::{Delivery, Entry, Stretch, TimelineError, TimelineOp, TimelineSource, Timelines};
+use crate::clock::Clock;
 use crate::cql::{self, CqlClient};
 
 const DAY_MS: u64 = 24 * 3_600 * 1_000;

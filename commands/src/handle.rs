@@ -125,6 +125,11 @@ impl WriteSide {
         Ok(Arc::new(Self { layout, log, lines, elsewhere, stop, keeper }))
     }
 
+    /// Whether this process decides the partition at the moment.
+    pub fn is_open(&self, partition: PartitionId) -> bool {
+        self.lines.is_open(partition)
+    }
+
     /// Takes no more commands, answers those that wait, and leaves the view `decisions` and its checkpoints complete. The log stays open.
     pub async fn shutdown(&self) {
         self.stop.send_replace(true);

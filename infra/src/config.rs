@@ -110,7 +110,8 @@ keys! {
     /// The secret from which all keys of the instance are derived, 64 hexadecimal digits; empty: made at the first start and kept in the
     /// data folder.
     secret: String = "";
-    /// The log: embedded, or memory (lost at exit, for trials).
+    /// The log: embedded, memory (lost at exit, for trials), or kafka://host:port,host:port/prefix?rf=3. Servers take a build with the feature
+    /// `cluster`; docs/cluster.md says what their URLs can hold.
     log: BackingUrl = "embedded";
     /// Partitions of a new log, 1 to 256; an existing one keeps its own.
     partitions: u16 = "8";
@@ -118,14 +119,18 @@ keys! {
     log_segment_bytes: u64 = "268435456";
     /// When a segment of the log is closed: its age in minutes.
     log_segment_age: Minutes = "10080";
-    /// The view store: embedded or memory.
+    /// The view store, and with it home timelines: embedded, memory, or cql://host:port,host:port/keyspace?datacenter=name.
     views: BackingUrl = "embedded";
     /// Memory for cached blocks of the view store, in bytes.
     views_cache_bytes: u64 = "16777216";
-    /// The search index: embedded or memory.
+    /// The search index: embedded, memory, or elastic://host:port,host:port/prefix.
     search: BackingUrl = "embedded";
-    /// Where avatars and attachments go: embedded or memory.
+    /// Where avatars and attachments go: embedded, memory, or cql://host:port,host:port/keyspace (the views' may be the same).
     blobs: BackingUrl = "embedded";
+    /// The schema registry that gives the ids in a log on Kafka: http://host:port/path; empty: the ids that are compiled in.
+    registry: String = "";
+    /// Where other processes reach this one's operators' port, as host:port; empty: ops_listen.
+    peer_address: String = "";
     /// Who delivers mail: embedded (files in the data folder), memory, smtp://user:password@host:port (?tls=required for STARTTLS), or
     /// smtps://… (encrypted from the start). A path names us to the server: smtp://host/mail.example.
     mail: MailUrl = "embedded";
@@ -145,6 +150,18 @@ keys! {
     log_format: LogFormat = "pretty";
     /// What is logged: a level (error, warn, info, debug, trace), or a filter such as `info,commands=debug`.
     log_level: String = "info";
+}
+
+impl Config {
+    /// Where a backing service of that key is.
+    fn backing(&self, key: &str) -> &BackingUrl {
+        match key {
+            "log" => &self.log,
+            "views" => &self.views,
+            "search" => &self.search,
+            _ => &self.blobs,
+        }
+    }
 }
 
 /// A path that prints itself.
@@ -173,6 +190,10 @@ pub struct Layered {
 
 /// The environment variable that names the configuration file.
 pub const FILE_VARIABLE: &str = "ROOST_CONFIG";
+/// What the names of variables begin with that are for tests on real servers: no keys.
+const TEST_PREFIX: &str = "ROOST_TEST_";
+/// The keys that name backing services, each with the schemes of the servers that it takes.
+const SERVERS: [(&str, &[&str]); 4] = [("log", &["kafka"]), ("views", &["cql"]), ("search", &["elastic", "elastics"]), ("blobs", &["cql"])];
 
 impl Layered {
     /// Adds the file's keys.
@@ -197,7 +218,7 @@ impl Layered {
     /// Adds the `ROOST_...` variables of an environment.
     pub fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) -> Result<(), ConfigError> {
         for (variable, value) in variables {
-            if variable == FILE_VARIABLE {
+            if variable == FILE_VARIABLE || variable.starts_with(TEST_PREFIX) {
                 continue;
             }
             if let Some(key) = variable.strip_prefix("ROOST_") {
@@ -227,7 +248,32 @@ impl Layered {
         if !config.secret.is_empty() && (config.secret.len() != 64 || hex::decode(&config.secret).is_err()) {
             return Err(self.invalid("secret", "…", "takes 64 hexadecimal digits".to_owned()));
         }
+        self.check_servers(&config)?;
         Ok(config)
+    }
+
+    /// Whoever shares a log shares everything, and nobody can do without a role over a log that only one process has.
+    fn check_servers(&self, config: &Config) -> Result<(), ConfigError> {
+        for (key, schemes) in SERVERS {
+            let backing = config.backing(key);
+            if backing.scheme().is_some_and(|scheme| !schemes.contains(&scheme)) {
+                let takes = schemes.iter().map(|scheme| format!("{scheme}://…")).collect::<Vec<_>>().join(" or ");
+                return Err(self.invalid(key, &backing.to_string(), format!("takes embedded, memory or {takes}")));
+            }
+            if config.log.is_shared() && !backing.is_shared() {
+                let problem = "with a log on servers, views, search and blobs must be on servers too: nothing may stay on one node's disk";
+                return Err(self.invalid(key, &backing.to_string(), problem.to_owned()));
+            }
+        }
+        if config.log.is_shared() && config.secret.is_empty() {
+            let problem = "with a log on servers, every process needs the same 64 hexadecimal digits (openssl rand -hex 32)";
+            return Err(self.invalid("secret", "", problem.to_owned()));
+        }
+        if config.log == BackingUrl::Embedded && config.roles.0.len() < Role::ALL.len() {
+            let problem = "roles go to processes of their own only where log, views, search and blobs are on servers";
+            return Err(self.invalid("roles", &config.roles.to_string(), problem.to_owned()));
+        }
+        Ok(())
     }
 
     fn get<T: std::str::FromStr<Err: std::fmt::Display>>(&self, key: &str, default: &str) -> Result<T, ConfigError> {
@@ -238,7 +284,7 @@ impl Layered {
     fn invalid(&self, key: &str, value: &str, problem: String) -> ConfigError {
         let origin = self.values.get(key).map_or_else(|| "the defaults".to_owned(), |(_, origin)| origin.clone());
         // A mistyped URL may hold a password all the same.
-        let value = if key == "mail" { "…" } else { value };
+        let value = if key == "mail" || value.contains('@') { "…" } else { value };
         ConfigError::Invalid { key: key.to_owned(), origin, value: value.to_owned(), problem }
     }
 }
@@ -291,7 +337,16 @@ mod tests {
         check(&[("secret", "abc")], Err("64 hexadecimal digits"));
         check(&[("mail", "smtps://roost:secret@mail.example:465")], Ok(()));
         check(&[("mail", "pop3://mail.example")], Err("takes embedded, memory, smtp://"));
-        check(&[("log", "kafka://broker")], Err("takes embedded or memory"));
+        check(&[("log", "broker:9092")], Err("takes embedded, memory, or the URL of a server"));
+        check(&[("log", "redis://broker")], Err("takes embedded, memory or kafka://…"));
+        check(&[("search", "cql://node/roost")], Err("takes embedded, memory or elastic://… or elastics://…"));
+        check(&[("log", "kafka://broker")], Err("`views` in the defaults is `embedded`: with a log on servers"));
+        check(&[("views", "cql://node/roost")], Ok(()));
+        check(&[("roles", "queries")], Err("only where log, views, search and blobs are on servers"));
+        let cluster = [("log", "kafka://b"), ("views", "cql://c/roost"), ("search", "elastic://e/roost"), ("blobs", "cql://c/roost")];
+        check(&cluster, Err("`secret` in the defaults is ``: with a log on servers"));
+        let secret = "0123456789abcdef".repeat(4);
+        check(&[cluster.as_slice(), &[("secret", &secret), ("roles", "queries")]].concat(), Ok(()));
     }
 
     #[test]
@@ -316,6 +371,10 @@ mod tests {
         let url: MailUrl = "smtps://roost:s3cret@mail.example/me".parse().expect("good");
         assert_eq!(url.to_string(), "smtps://roost:…@mail.example/me");
         assert!(!format!("{url:?}").contains("s3cret"));
+        let log: BackingUrl = "kafka://b:9092/roost?rf=3&sasl.password=s3cret".parse().expect("good");
+        assert_eq!(log.to_string(), "kafka://b:9092/roost?rf=3&sasl.password=…");
+        let views: BackingUrl = "cql://roost:s3cret@a,b/roost?datacenter=one".parse().expect("good");
+        assert_eq!(format!("{views:?}"), "cql://roost:…@a,b/roost?datacenter=one");
     }
 
     #[test]

@@ -3,11 +3,16 @@
 //! A hint, never a right: while it changes, two processes may both have a partition, or none. Who writes is decided by the epoch in the
 //! log, and projecting twice changes nothing.
 
+pub mod memory;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use schemas::PartitionId;
 use tokio::sync::watch;
+
+use crate::log::LogError;
 
 /// A set of partitions.
 pub type Partitions = Arc<BTreeSet<PartitionId>>;
@@ -19,22 +24,35 @@ pub type Partitions = Arc<BTreeSet<PartitionId>>;
 pub struct Membership {
     given: watch::Receiver<Partitions>,
     /// What gives them, kept alive; nothing where they are given for ever.
-    _giver: Option<Arc<dyn Giver>>,
+    giver: Option<Arc<dyn Giver>>,
 }
 
 /// Whatever gives a process its partitions; dropped with the last [`Membership`], it gives them back.
-pub trait Giver: Send + Sync + std::fmt::Debug {}
+#[async_trait]
+pub trait Giver: Send + Sync + std::fmt::Debug {
+    /// Gives them back now, so that others are given them at once.
+    async fn leave(&self);
+}
+
+/// The groups of processes that share out the partitions of one log among themselves: one group for each kind of work.
+#[async_trait]
+pub trait Groups: Send + Sync + 'static {
+    /// Joins a group. Its name is persisted: two that call it the same share the work out.
+    ///
+    /// Errors: as the log's.
+    async fn join(&self, group: &str) -> Result<Membership, LogError>;
+}
 
 impl Membership {
     /// All partitions of a log, for ever: for a process that is alone.
     pub fn alone(partitions: impl IntoIterator<Item = PartitionId>) -> Self {
         let all: BTreeSet<_> = partitions.into_iter().collect();
-        Self { given: watch::Sender::new(Arc::new(all)).subscribe(), _giver: None }
+        Self { given: watch::Sender::new(Arc::new(all)).subscribe(), giver: None }
     }
 
     /// What a giver shows in `given`.
     pub fn of(given: watch::Receiver<Partitions>, giver: Arc<dyn Giver>) -> Self {
-        Self { given, _giver: Some(giver) }
+        Self { given, giver: Some(giver) }
     }
 
     /// The partitions at the moment; a later [`Self::changed`] waits for another set.
@@ -45,6 +63,19 @@ impl Membership {
     /// Whether the partition is among them at the moment.
     pub fn has(&self, partition: PartitionId) -> bool {
         self.given.borrow().contains(&partition)
+    }
+
+    /// Whether it is given all of `partitions` for the moment.
+    pub fn has_all(&self, partitions: impl IntoIterator<Item = PartitionId>) -> bool {
+        let given = self.given.borrow();
+        partitions.into_iter().all(|partition| given.contains(&partition))
+    }
+
+    /// Gives the partitions back, where somebody else could take them. Nothing is given afterwards.
+    pub async fn leave(&self) {
+        if let Some(giver) = &self.giver {
+            giver.leave().await;
+        }
     }
 
     /// Waits for another set than the last one that was looked at; for ever where none will come.
@@ -60,8 +91,13 @@ mod tests {
     use super::*;
 
     #[derive(Debug)]
-    struct Hand(#[allow(dead_code, reason = "what is held is what is tested")] watch::Sender<Partitions>);
-    impl Giver for Hand {}
+    struct Hand(watch::Sender<Partitions>);
+    #[async_trait]
+    impl Giver for Hand {
+        async fn leave(&self) {
+            self.0.send_replace(Partitions::default());
+        }
+    }
 
     fn set(partitions: &[u16]) -> Partitions {
         Arc::new(partitions.iter().map(|partition| PartitionId(*partition)).collect())
@@ -85,5 +121,7 @@ mod tests {
         member.changed().await;
         assert_eq!(member.now(), set(&[1, 4]));
         assert!(futures_util::FutureExt::now_or_never(member.changed()).is_none());
+        member.leave().await;
+        assert_eq!(member.now(), set(&[]));
     }
 }

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use schemas::PartitionId;
 use schemas::log::Offset;
 
-pub use follower::follow;
+pub use follower::Follower;
 pub use publisher::Publisher;
 pub use wire::{BadNotice, decode, encode};
 

@@ -98,6 +98,11 @@ impl Peers {
     }
 }
 
+/// The name of this machine, under which others on its network find it.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// Whether a call comes from a process of the same instance.
 pub fn is_genuine(keys: &InstanceKeys, path: &str, headers: &HeaderMap, body: &[u8], now: UnixMillis) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());

@@ -1,12 +1,13 @@
 //! The projectors: pure views over the log's events, the one loop that keeps them, reactors, and rebuilds by the same loop.
 //!
 //! Entry points: [`views`] for what an event changes, `run.rs` for the loop, `group.rs` and `step.rs` for how records become committed
-//! rows, `service.rs` for what a process starts.
+//! rows, `service.rs` and `partition.rs` for what a process starts.
 
 mod batch;
 mod error;
 mod group;
 mod letters;
+mod partition;
 mod reactors;
 mod rebuild;
 mod release;

@@ -65,7 +65,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
 fn offline<T>(data: &Path, work: impl AsyncFnOnce(&Deployment) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let runtime = Runtime::new().context("no runtime")?;
     runtime.block_on(async {
-        let deployment = Deployment::open(data)?;
+        let deployment = Deployment::open(data).await?;
         let done = work(&deployment).await;
         deployment.close().await?;
         done

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use infra::clock::system_clock;
 use infra::config::Layered;
-use infra::connect::{Ports, Stores, layout};
+use infra::connect::layout;
 use infra::log::EventLog;
 use infra::search::SearchIndex;
 use infra::views::ViewStore;
@@ -23,7 +24,7 @@ pub struct Deployment {
 
 impl Deployment {
     /// Opens a data folder that a server made. Refuses one without a log, and one that a server has open.
-    pub fn open(data: &Path) -> anyhow::Result<Self> {
+    pub async fn open(data: &Path) -> anyhow::Result<Self> {
         if !data.join(layout::LOG).is_dir() {
             bail!("{} holds no log: name the data folder of a server with --data", data.display());
         }
@@ -32,8 +33,7 @@ impl Deployment {
         layered.set("data", &data.display().to_string(), "--data")?;
         let config = layered.finish()?;
         let hint = "cannot open the data folder; if a server has it open, use --ops with its operators' port";
-        let ports = Ports::open(&config).context(hint)?;
-        let stores = Stores::open(&config, &ports, Arc::new(now_ms)).context(hint)?;
+        let (ports, stores) = infra::connect::open(&config, system_clock()).await.context(hint)?;
         Ok(Self { log: ports.log, views: ports.views, search: stores.search })
     }
 
@@ -48,8 +48,4 @@ impl Deployment {
         self.views.flush().await.context("while closing the view store")?;
         self.log.close().await.context("while closing the log")
     }
-}
-
-fn now_ms() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }

@@ -61,7 +61,7 @@ fn post(id: u64) -> Event {
 /// A folder with an account and two posts in its log, and no rows yet.
 async fn fill(data: &Path) {
     std::fs::create_dir_all(data.join("log")).unwrap();
-    let deployment = Deployment::open(data).unwrap();
+    let deployment = Deployment::open(data).await.unwrap();
     let log = &*deployment.log;
     let partitions = log.layout().partitions;
     let (home, of_handle) = (ANA.partition(partitions), partition_of_text("ana", partitions));
@@ -85,7 +85,7 @@ async fn a_folder_is_rebuilt_verified_mended_and_inspected() {
     assert!(all_equal.contains("statuses: 2 rows, all as the log says"), "{all_equal}");
     assert!(all_equal.contains("search: 4 documents, all as the log says"), "{all_equal}");
 
-    let deployment = Deployment::open(folder.path()).unwrap();
+    let deployment = Deployment::open(folder.path()).await.unwrap();
     let writes = vec![RowWrite { key: keys::status(PostId(70)), value: None, offset: 0 }];
     deployment.views.commit(Version::Live, ViewBatch { writes, checkpoints: vec![] }).await.unwrap();
     deployment.close().await.unwrap();
@@ -104,7 +104,7 @@ async fn a_folder_is_rebuilt_verified_mended_and_inspected() {
 
 /// Takes a post out of the search index.
 async fn forget_a_document(data: &Path) {
-    let deployment = Deployment::open(data).unwrap();
+    let deployment = Deployment::open(data).await.unwrap();
     let home = ANA.partition(deployment.log.layout().partitions);
     let at = deployment.search.checkpoint(Version::Live, home).await.unwrap().unwrap();
     let write = SearchWrite { offset: at.next, change: SearchChange::Delete(Item::Status(PostId(71))) };

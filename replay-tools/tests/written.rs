@@ -175,7 +175,7 @@ fn rand_ms(kill: u32) -> u64 {
 
 async fn fill(data: &Path) {
     std::fs::create_dir_all(data.join("log")).unwrap();
-    let deployment = Deployment::open(data).unwrap();
+    let deployment = Deployment::open(data).await.unwrap();
     let server = Server::start(&deployment).await;
     let accounts = open_accounts(&server).await;
     live_a_little(&server, &accounts).await;
@@ -202,7 +202,7 @@ async fn views_are_as_the_log_says_and_stay_so_through_killed_rebuilds() {
 
 /// Takes one row away from what the write side decides on.
 async fn forget_an_account(data: &Path) {
-    let deployment = Deployment::open(data).unwrap();
+    let deployment = Deployment::open(data).await.unwrap();
     let rows = deployment.views.dump(Version::Live, Table::Decision, None, usize::MAX).await.unwrap();
     let of_account = StateKey::Account(AccountId(0)).row().pk[0];
     let key = rows.into_iter().map(|(key, _)| key).find(|key| key.pk[0] == of_account).unwrap();

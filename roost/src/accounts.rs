@@ -101,11 +101,11 @@ pub fn confirm(args: &ConfirmArgs) -> anyhow::Result<()> {
 }
 
 async fn confirm_all(node: &Node, names: &[String]) -> anyhow::Result<()> {
-    let commands = node.commands.as_ref().context("the role `commands` is switched off in the configuration")?;
+    let writing = node.writing.as_ref().context("the configuration has neither the role `commands` nor `queries`")?;
     // Whoever signed up just before the folder was closed must be found.
     node.settle().await;
     for username in names {
-        let (confirmed, _) = confirm_one(&commands.accounts, Named { username: username.clone() }).await?;
+        let (confirmed, _) = confirm_one(&writing.accounts, Named { username: username.clone() }).await?;
         print(&confirmed)?;
     }
     Ok(())
@@ -149,10 +149,10 @@ async fn on_folder(config: &ConfigArgs) -> anyhow::Result<Node> {
 
 async fn offline(args: &CreateArgs, names: Vec<String>, progress: &ProgressBar) -> anyhow::Result<()> {
     let node = on_folder(&args.config).await?;
-    let commands = node.commands.as_ref().context("the role `commands` is switched off in the configuration")?;
+    let writing = node.writing.as_ref().context("the configuration has neither the role `commands` nor `queries`")?;
     let mut result = Ok(());
     for username in names {
-        let opened = open(&commands.accounts, Wanted { username, password: args.password.clone() }).await;
+        let opened = open(&writing.accounts, Wanted { username, password: args.password.clone() }).await;
         progress.inc(1);
         result = opened.and_then(|(created, _)| print(&created));
         if result.is_err() {

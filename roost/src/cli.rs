@@ -31,6 +31,9 @@ pub enum Command {
     Accounts(AccountsCommand),
     /// Fills a data folder with a small believable network: names, pictures, threads, reblogs.
     Demo(DemoArgs),
+    /// Prepares the servers of a cluster: topics, keyspaces, tables. What is there already stays; run it before each new version.
+    #[command(after_help = "Example:\n  roost migrate --config cluster.toml")]
+    Migrate(MigrateArgs),
     /// The Avro contract of the log in a schema registry; for deployments on Kafka.
     #[command(subcommand)]
     Schemas(SchemasCommand),
@@ -133,6 +136,17 @@ pub struct DemoArgs {
     /// The same seed tells the same story.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// Options of `migrate`.
+#[derive(Debug, Args, Clone)]
+pub struct MigrateArgs {
+    /// Prints JSON lines in place of the table.
+    #[arg(long)]
+    pub json: bool,
     /// The configuration.
     #[command(flatten)]
     pub config: ConfigArgs,

@@ -5,10 +5,12 @@ pub mod cli;
 pub mod demo;
 pub mod face;
 pub mod media;
+pub mod migrate;
 pub mod node;
 pub mod ops;
 pub mod schemas;
 pub mod serve;
+pub mod ties;
 
 use anyhow::Context;
 

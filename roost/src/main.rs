@@ -8,7 +8,7 @@ use clap::Parser;
 use infra::config::{Config, KEYS};
 use infra::telemetry::{LogTarget, start_logs, start_metrics};
 use roost::cli::{AccountsCommand, Cli, Command, DemoArgs, ServeArgs};
-use roost::{accounts, demo, runtime, schemas, serve};
+use roost::{accounts, demo, migrate, runtime, schemas, serve};
 
 /// Many small allocations that one thread makes and another frees: what this allocator is good at.
 #[global_allocator]
@@ -35,6 +35,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Accounts(AccountsCommand::Confirm(args)) => {
             start_logs(&quiet(args.config.load(&[])?), LogTarget::Error)?;
             accounts::confirm(&args)
+        }
+        Command::Migrate(args) => {
+            let config = args.config.load(&[])?;
+            start_logs(&quiet(config.clone()), LogTarget::Error)?;
+            migrate::run(&config, args.json)
         }
         Command::Demo(args) => tell_demo(&args),
         Command::Config(args) => print_config(&args.load(&[])?),

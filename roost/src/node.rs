@@ -7,6 +7,7 @@ use anyhow::Context;
 use axum::Router;
 use commands::accounts::Accounts;
 use commands::domain::limits::Limits;
+use commands::forward::Forwarder;
 use commands::handle::{WriteOptions, WriteSide};
 use commands::http::Writes;
 use infra::bus::CommandBus;
@@ -15,9 +16,13 @@ use infra::config::{Config, Role, SignUps};
 use infra::connect::{Ports, Stores};
 use infra::http::{Edge, Settings};
 use infra::keys::InstanceKeys;
+use infra::membership::Membership;
+use infra::peers::Peers;
 use projectors::{MailDesk, ProjectError, ProjectorOptions, ProjectorPorts, Projectors};
 use queries::QuerySide;
 use schemas::Position;
+
+use crate::ties::Ties;
 
 /// How long a tool waits for the views before it leaves.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(60);
@@ -32,39 +37,56 @@ pub struct Node {
     pub stores: Stores,
     /// The HTTP edge.
     pub edge: Arc<Edge>,
-    /// The write side and its resources, where the node has the role.
-    pub commands: Option<CommandRole>,
+    /// The write loops, where the node has the role.
+    pub write_side: Option<Arc<WriteSide>>,
+    /// The resources that write; nothing on a node that only projects.
+    pub writing: Option<Writing>,
     /// The projections, where the node has the role.
     pub projectors: Option<Projectors>,
     /// The read side; writes ask it too.
     pub queries: Arc<QuerySide>,
+    /// What ties it to the other processes, if there are any.
+    pub ties: Option<Ties>,
 }
 
-/// The write side with what its resources share.
-pub struct CommandRole {
-    /// The write loops.
-    pub side: Arc<WriteSide>,
+/// What the resources that write share.
+pub struct Writing {
+    /// Where commands go.
+    pub bus: Arc<dyn CommandBus>,
     /// Opens accounts.
     pub accounts: Arc<Accounts>,
     /// The state of the resources.
     pub writes: Arc<Writes>,
 }
 
+/// What a server adds to a node.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// Where other processes reach it: host and port of its operators' port.
+    pub peer_address: String,
+}
+
 impl Node {
     /// Opens the ports and starts the roles. `public_url` is where clients reach the node; `clock` is the machine's but for the demo.
     /// Mail waits for a server: a tool on a data folder knows neither its address nor its mail server for sure.
     pub async fn start(config: Config, public_url: &str, clock: Clock) -> anyhow::Result<Self> {
-        Self::open(config, public_url, clock, false).await
+        let (ports, stores) = infra::connect::open(&config, clock.clone()).await?;
+        Self::over(config, ports, stores, public_url, clock, None).await
     }
 
-    /// The same for a server: mail goes out, too.
-    pub async fn start_serving(config: Config, public_url: &str, clock: Clock) -> anyhow::Result<Self> {
-        Self::open(config, public_url, clock, true).await
-    }
-
-    async fn open(config: Config, public_url: &str, clock: Clock, sends_mail: bool) -> anyhow::Result<Self> {
-        let ports = Ports::open(&config)?;
-        let stores = Stores::open(&config, &ports, clock.clone())?;
+    /// Starts the roles over ports that are open. For a server, mail goes out, too, and other processes find it.
+    pub async fn over(
+        config: Config,
+        ports: Ports,
+        stores: Stores,
+        public_url: &str,
+        clock: Clock,
+        serving: Option<Serving>,
+    ) -> anyhow::Result<Self> {
+        let ties = match &ports.shared {
+            Some(shared) => Some(Ties::tie(shared, &config, &ports).await?),
+            None => None,
+        };
         let keys = InstanceKeys::new(ports.secret);
         let edge = Edge::new(ports.views.clone(), ports.stamps.clone(), ports.progress.clone(), keys, Settings::of(&config)?);
         let edge = Arc::new(edge);
@@ -77,24 +99,36 @@ impl Node {
             query_settings(&config, public_url, ports.log.layout().partitions),
             clock.clone(),
         );
-        let commands = match config.roles.has(Role::Commands) {
-            true => Some(CommandRole::start(&config, &ports, &stores, &edge, &queries, clock.clone()).await?),
+        let elsewhere = ties.as_ref().map(|_| {
+            let peers = Peers::new(edge.keys.clone());
+            Arc::new(Forwarder::new(ports.views.clone(), peers, ports.log.layout().partitions, clock.clone())) as Arc<dyn CommandBus>
+        });
+        let write_side = match config.roles.has(Role::Commands) {
+            true => {
+                let address = serving.as_ref().map_or_else(|| config.ops_listen.to_string(), |serving| serving.peer_address.clone());
+                Some(start_write_side(&config, &ports, ties.as_ref(), elsewhere.clone(), address, clock.clone()).await?)
+            }
             false => None,
         };
-        let bus = commands.as_ref().map(|role| role.side.clone() as Arc<dyn CommandBus>);
-        let desk = sends_mail.then(|| MailDesk {
+        let bus = write_side.clone().map(|side| side as Arc<dyn CommandBus>).or(elsewhere);
+        let answers = config.roles.has(Role::Commands) || config.roles.has(Role::Queries);
+        let writing = bus.clone().filter(|_| answers).map(|bus| Writing::new(bus, &ports, &stores, &edge, &queries, clock.clone()));
+        let desk = serving.is_some().then(|| MailDesk {
             mail: stores.mail.clone(),
             keys: edge.keys.clone(),
             title: config.title.clone(),
             public_url: public_url.trim_end_matches('/').to_owned(),
         });
-        let projectors = config.roles.has(Role::Projectors).then(|| start_projectors(&ports, &stores, bus, desk, clock));
-        Ok(Self { config, ports, stores, edge, commands, projectors, queries })
+        let projectors = match config.roles.has(Role::Projectors) {
+            true => Some(start_projectors(&ports, &stores, ties.as_ref(), bus, desk, clock)),
+            false => None,
+        };
+        Ok(Self { config, ports, stores, edge, write_side, writing, projectors, queries, ties })
     }
 
     /// The API of the node's roles, behind their gates; [`infra::http::finish`] goes around it.
     pub fn api(&self) -> Router {
-        let writes = self.commands.as_ref().map(|role| commands::http::routes(role.writes.clone()));
+        let writes = self.writing.as_ref().map(|writing| commands::http::routes(writing.writes.clone()));
         let reads = self.config.roles.has(Role::Queries).then(|| queries::http::routes(self.queries.clone(), self.edge.clone()));
         writes.into_iter().chain(reads).fold(Router::new(), Router::merge)
     }
@@ -117,13 +151,16 @@ impl Node {
         }
     }
 
-    /// Stops in the order in which nothing is lost: no more commands, views complete, stores and log closed.
+    /// Stops in the order in which nothing is lost: no more commands, views complete, partitions given back, stores and log closed.
     pub async fn shutdown(&self) -> anyhow::Result<()> {
-        if let Some(commands) = &self.commands {
-            commands.side.shutdown().await;
+        if let Some(side) = &self.write_side {
+            side.shutdown().await;
         }
         if let Some(projectors) = &self.projectors {
             projectors.shutdown().await.context("while stopping the projections")?;
+        }
+        if let Some(ties) = &self.ties {
+            ties.leave().await;
         }
         self.stores.search.flush().await.context("while closing the search index")?;
         self.ports.views.flush().await.context("while closing the view store")?;
@@ -131,35 +168,50 @@ impl Node {
     }
 }
 
-impl CommandRole {
-    async fn start(
-        config: &Config,
-        ports: &Ports,
-        stores: &Stores,
-        edge: &Arc<Edge>,
-        queries: &Arc<QuerySide>,
-        clock: Clock,
-    ) -> anyhow::Result<Self> {
-        let options = WriteOptions {
-            address: config.listen.to_string(),
-            limits: Limits { follows_max: config.follow_cap, ..Limits::default() },
-            queue_commands: config.queue_commands,
-            ..WriteOptions::default()
-        };
-        let side = WriteSide::start(ports.log.clone(), ports.views.clone(), clock.clone(), options).await?;
-        let accounts = Arc::new(Accounts::new(side.clone(), ports.views.clone(), edge.keys.clone(), clock));
+impl Writing {
+    fn new(bus: Arc<dyn CommandBus>, ports: &Ports, stores: &Stores, edge: &Arc<Edge>, queries: &Arc<QuerySide>, clock: Clock) -> Self {
+        let accounts = Arc::new(Accounts::new(bus.clone(), ports.views.clone(), edge.keys.clone(), clock));
         let writes = Writes {
-            bus: side.clone(),
+            bus: bus.clone(),
             reads: queries.clone(),
             blobs: stores.blobs.clone(),
             edge: edge.clone(),
             accounts: accounts.clone(),
         };
-        Ok(Self { side, accounts, writes: Arc::new(writes) })
+        Self { bus, accounts, writes: Arc::new(writes) }
     }
 }
 
-fn start_projectors(ports: &Ports, stores: &Stores, bus: Option<Arc<dyn CommandBus>>, desk: Option<MailDesk>, clock: Clock) -> Projectors {
+async fn start_write_side(
+    config: &Config,
+    ports: &Ports,
+    ties: Option<&Ties>,
+    elsewhere: Option<Arc<dyn CommandBus>>,
+    address: String,
+    clock: Clock,
+) -> anyhow::Result<Arc<WriteSide>> {
+    let options = WriteOptions {
+        address,
+        limits: Limits { follows_max: config.follow_cap, ..Limits::default() },
+        queue_commands: config.queue_commands,
+        ..WriteOptions::default()
+    };
+    let (log, views) = (ports.log.clone(), ports.views.clone());
+    Ok(match ties.and_then(Ties::owners) {
+        Some(membership) => WriteSide::start_among(log, views, clock, options, membership, elsewhere).await?,
+        None => WriteSide::start(log, views, clock, options).await?,
+    })
+}
+
+fn start_projectors(
+    ports: &Ports,
+    stores: &Stores,
+    ties: Option<&Ties>,
+    bus: Option<Arc<dyn CommandBus>>,
+    desk: Option<MailDesk>,
+    clock: Clock,
+) -> Projectors {
+    let membership = ties.and_then(Ties::projectors).unwrap_or_else(|| Membership::alone(ports.partitions()));
     let ports = ProjectorPorts {
         log: ports.log.clone(),
         views: ports.views.clone(),
@@ -170,7 +222,7 @@ fn start_projectors(ports: &Ports, stores: &Stores, bus: Option<Arc<dyn CommandB
         progress: ports.progress.clone(),
         clock,
     };
-    Projectors::start(ports, ProjectorOptions::default())
+    Projectors::start_among(ports, ProjectorOptions::default(), membership)
 }
 
 fn query_settings(config: &Config, public_url: &str, partitions: u16) -> queries::Settings {

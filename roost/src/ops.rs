@@ -1,6 +1,8 @@
 //! The operators' port: metrics, readiness, and what `roost accounts` and `replay-tools` ask of a running server.
 
 mod inspect;
+mod internal;
+mod ready;
 mod replay;
 
 use std::convert::Infallible;
@@ -16,15 +18,12 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::stream;
 use infra::telemetry::PrometheusHandle;
-use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
 use crate::accounts::{Named, Wanted, confirm_one, open};
 use crate::node::Node;
 
-/// Records that views may trail the log while the node still counts as ready.
-const READY_LAG_RECORDS_MAX: u64 = 10_000;
 /// How long a new account's answer waits for the views.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -41,43 +40,17 @@ pub struct Ops {
 
 /// The operators' routes.
 pub fn routes(ops: Ops) -> Router {
+    let internal = ops.node.write_side.clone().map(|side| internal::Internal { side, keys: ops.node.edge.keys.clone() });
     let tools = ops.node.projectors.is_some().then(|| replay::routes(ops.node.clone()));
     let own = Router::new()
         .route("/health", get(|| async { "OK" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready::ready))
         .route("/metrics", get(render))
         .route("/ops/accounts", post(create_account))
         .route("/ops/inspect", get(inspect::inspect))
         .route("/ops/accounts/confirm", post(confirm_account))
         .with_state(ops);
-    tools.into_iter().fold(own, Router::merge)
-}
-
-#[derive(Serialize)]
-struct Lag {
-    partition: u16,
-    end: u64,
-    projected: u64,
-    lag: u64,
-}
-
-/// 200 once every partition's views are close behind its log, else 503; the body says how far each is.
-async fn ready(State(ops): State<Ops>) -> Response {
-    let mut lags = Vec::new();
-    for partition in ops.node.ports.partitions() {
-        match ops.node.ports.log.bounds(partition).await {
-            Ok(bounds) => {
-                let projected = ops.node.ports.progress.next(partition);
-                lags.push(Lag { partition: partition.0, end: bounds.end, projected, lag: bounds.end.saturating_sub(projected) });
-            }
-            Err(error) => {
-                return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "ready": false, "error": error.to_string() }))).into_response();
-            }
-        }
-    }
-    let ready = ops.node.projectors.is_none() || lags.iter().all(|lag| lag.lag <= READY_LAG_RECORDS_MAX);
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "partitions": lags }))).into_response()
+    tools.into_iter().chain(internal.map(internal::routes)).fold(own, Router::merge)
 }
 
 async fn render(State(ops): State<Ops>) -> Response {
@@ -88,8 +61,8 @@ async fn render(State(ops): State<Ops>) -> Response {
 }
 
 async fn create_account(State(ops): State<Ops>, Json(wanted): Json<Wanted>) -> Response {
-    let Some(commands) = &ops.node.commands else { return refuse(StatusCode::CONFLICT, "this node has not the role `commands`") };
-    match open(&commands.accounts, wanted).await {
+    let Some(writing) = &ops.node.writing else { return no_writing() };
+    match open(&writing.accounts, wanted).await {
         Ok((created, opened)) => {
             ops.node.ports.progress.wait(&opened.positions.0, PATIENCE).await;
             Json(created).into_response()
@@ -106,14 +79,18 @@ fn stream_lines(lines: mpsc::Receiver<String>) -> Response {
 }
 
 async fn confirm_account(State(ops): State<Ops>, Json(named): Json<Named>) -> Response {
-    let Some(commands) = &ops.node.commands else { return refuse(StatusCode::CONFLICT, "this node has not the role `commands`") };
-    match confirm_one(&commands.accounts, named).await {
+    let Some(writing) = &ops.node.writing else { return no_writing() };
+    match confirm_one(&writing.accounts, named).await {
         Ok((confirmed, receipt)) => {
             ops.node.ports.progress.wait(&receipt.positions.0, PATIENCE).await;
             Json(confirmed).into_response()
         }
         Err(error) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &format!("{error:#}")),
     }
+}
+
+fn no_writing() -> Response {
+    refuse(StatusCode::CONFLICT, "this node only projects: ask one with the role `commands` or `queries`")
 }
 
 /// An answer that says why not.

@@ -8,13 +8,14 @@ use anyhow::Context;
 use axum::Router;
 use infra::clock::system_clock;
 use infra::config::{Config, SignUps};
+use infra::connect::{Ports, Stores};
 use infra::http::ServeOptions;
 use infra::telemetry::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use crate::face::{self, Api, Face};
 use crate::media;
-use crate::node::Node;
+use crate::node::{Node, Serving};
 use crate::ops::{self, Ops};
 
 /// How long a start waits for the views at the most: a view that is filled anew must not keep the rest from being served.
@@ -29,6 +30,21 @@ pub struct Addresses {
     pub ops: SocketAddr,
 }
 
+/// The ports that a server listens on.
+struct Listeners {
+    public: TcpListener,
+    operators: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let public = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {} (listen)", config.listen))?;
+        let operators =
+            TcpListener::bind(config.ops_listen).await.with_context(|| format!("cannot listen on {} (ops_listen)", config.ops_listen))?;
+        Ok(Self { public, operators })
+    }
+}
+
 /// Serves until `stop` resolves; `announce` hears where, once everything answers.
 pub async fn run(
     config: Config,
@@ -36,11 +52,35 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send,
     announce: impl FnOnce(Addresses),
 ) -> anyhow::Result<()> {
-    let public = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {} (listen)", config.listen))?;
-    let operators =
-        TcpListener::bind(config.ops_listen).await.with_context(|| format!("cannot listen on {} (ops_listen)", config.ops_listen))?;
+    let listeners = Listeners::bind(&config).await?;
+    let opened = infra::connect::open(&config, system_clock()).await?;
+    serve(listeners, config, opened, metrics, stop, announce).await
+}
+
+/// The same over ports and stores that are open.
+pub async fn run_over(
+    config: Config,
+    opened: (Ports, Stores),
+    stop: impl Future<Output = ()> + Send,
+    announce: impl FnOnce(Addresses),
+) -> anyhow::Result<()> {
+    let listeners = Listeners::bind(&config).await?;
+    serve(listeners, config, opened, None, stop, announce).await
+}
+
+async fn serve(
+    listeners: Listeners,
+    config: Config,
+    (ports, stores): (Ports, Stores),
+    metrics: Option<PrometheusHandle>,
+    stop: impl Future<Output = ()> + Send,
+    announce: impl FnOnce(Addresses),
+) -> anyhow::Result<()> {
+    let Listeners { public, operators } = listeners;
     let addresses = Addresses { public: public.local_addr()?, ops: operators.local_addr()? };
-    let node = Arc::new(start(config, &addresses).await?);
+    let public_url = public_url(&config, &addresses);
+    let serving = Serving { peer_address: peer_address(&config, &addresses) };
+    let node = Arc::new(Node::over(config, ports, stores, &public_url, system_clock(), Some(serving)).await?);
     catch_up(&node).await;
     let router = public_routes(&node);
     let (ending, ended) = tokio::sync::watch::channel(false);
@@ -65,9 +105,16 @@ pub async fn run(
     }
 }
 
-async fn start(config: Config, addresses: &Addresses) -> anyhow::Result<Node> {
-    let public_url = public_url(&config, addresses);
-    Node::start_serving(config, &public_url, system_clock()).await
+/// Where other processes reach this one: as configured, or its operators' port, under the machine's name for a wildcard.
+fn peer_address(config: &Config, addresses: &Addresses) -> String {
+    if !config.peer_address.is_empty() {
+        return config.peer_address.clone();
+    }
+    let (ip, port) = (addresses.ops.ip(), addresses.ops.port());
+    match ip.is_unspecified() {
+        true => format!("{}:{port}", infra::peers::host_name()),
+        false => SocketAddr::new(ip, port).to_string(),
+    }
 }
 
 /// Waits, within limits, until the views show all that the log holds: after a crash nobody reads a feed that lacks what was acknowledged.
@@ -91,7 +138,7 @@ fn public_routes(node: &Node) -> Router {
     let operations = node.api();
     let api = infra::http::finish(operations.clone(), node.edge.clone());
     let open = node.config.sign_ups == SignUps::Open;
-    let writes = node.commands.as_ref().map(|role| role.writes.clone());
+    let writes = node.writing.as_ref().map(|writing| writing.writes.clone());
     let face = Face { title: node.config.title.as_str().into(), api: Api(api), writes, sign_ups_open: open };
     let routes = operations.merge(face::routes(face.clone())).merge(media::routes(node.stores.blobs.clone()));
     face::in_the_frame(infra::http::finish(routes, node.edge.clone()), face)

@@ -167,7 +167,7 @@ async fn a_tool_on_the_folder_sends_no_mail() {
     let tool = roost::node::Node::start(config.clone(), "http://localhost", infra::clock::system_clock()).await.expect("starts");
     let email = Some("ana@roost.example".to_owned());
     let new = NewAccount { username: "ana".to_owned(), email, password: Some("correct horse".to_owned()), ..NewAccount::default() };
-    tool.commands.as_ref().expect("the role").accounts.create(new).await.expect("opened");
+    tool.writing.as_ref().expect("the role").accounts.create(new).await.expect("opened");
     tool.settle().await;
     tool.shutdown().await.expect("stops");
     // It held the folder.

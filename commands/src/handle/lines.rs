@@ -39,6 +39,11 @@ impl Lines {
         }
     }
 
+    /// Whether the partition is decided here.
+    pub(super) fn is_open(&self, partition: PartitionId) -> bool {
+        self.lines.get(usize::from(partition.0)).is_some_and(|slot| slot.read().is_some())
+    }
+
     /// Puts a request in line, without waiting.
     pub(super) fn push(&self, partition: PartitionId, request: Request) -> Result<(), NotTaken> {
         let slot = self.lines.get(usize::from(partition.0)).expect("partitions of commands lie within the layout");

@@ -20,7 +20,8 @@ pub enum Role {
 }
 
 impl Role {
-    const ALL: [(Self, &'static str); 3] = [(Self::Commands, "commands"), (Self::Projectors, "projectors"), (Self::Queries, "queries")];
+    pub(super) const ALL: [(Self, &'static str); 3] =
+        [(Self::Commands, "commands"), (Self::Projectors, "projectors"), (Self::Queries, "queries")];
 }
 
 /// The roles of a process, at least one.
@@ -102,11 +103,75 @@ choice! {
     Json = "json" } takes "pretty or json"
 }
 
-choice! {
-    /// Where a backing service is.
-    BackingUrl { /// In the data folder, in this process.
-    Embedded = "embedded", /// In memory: gone at exit.
-    Memory = "memory" } takes "embedded or memory"
+/// Where a backing service is. Prints itself without a password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum BackingUrl {
+    /// In the data folder, in this process.
+    Embedded,
+    /// In memory: gone at exit.
+    Memory,
+    /// On servers that processes share, by its URL.
+    Server(String),
+}
+
+impl BackingUrl {
+    /// Whether it is on servers: then any process can reach it.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+
+    /// What stands before `://`; nothing where it is no server's.
+    pub fn scheme(&self) -> Option<&str> {
+        match self {
+            Self::Server(url) => url.split_once("://").map(|(scheme, _)| scheme),
+            Self::Embedded | Self::Memory => None,
+        }
+    }
+}
+
+impl FromStr for BackingUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "embedded" => Ok(Self::Embedded),
+            "memory" => Ok(Self::Memory),
+            _ if text.contains("://") => Ok(Self::Server(text.to_owned())),
+            _ => Err("takes embedded, memory, or the URL of a server"),
+        }
+    }
+}
+
+impl fmt::Display for BackingUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("embedded"),
+            Self::Memory => f.write_str("memory"),
+            Self::Server(url) => f.write_str(&without_passwords(url)),
+        }
+    }
+}
+
+impl fmt::Debug for BackingUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A URL as it may be shown: `…` for the password before the `@`, and for the value of any parameter whose name speaks of one.
+fn without_passwords(url: &str) -> String {
+    let (start, query) = url.split_once('?').map_or((url, None), |(start, query)| (start, Some(query)));
+    let (scheme, rest) = start.split_once("://").unwrap_or(("", start));
+    let rest = match rest.rsplit_once('@') {
+        Some((login, rest)) => format!("{}:…@{rest}", login.split(':').next().unwrap_or_default()),
+        None => rest.to_owned(),
+    };
+    let hidden = |parameter: &str| match parameter.split_once('=') {
+        Some((name, _)) if name.contains("password") || name.contains("secret") || name.contains("key") => format!("{name}=…"),
+        _ => parameter.to_owned(),
+    };
+    let query = query.map(|query| format!("?{}", query.split('&').map(hidden).collect::<Vec<_>>().join("&")));
+    format!("{scheme}://{rest}{}", query.unwrap_or_default())
 }
 
 impl FromStr for Policy {

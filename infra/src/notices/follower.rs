@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use schemas::PartitionId;
 use schemas::rows::View;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::publisher::HEARTBEAT;
 use super::{Heard, NoticeError, Notices};
@@ -19,43 +21,88 @@ const TRUST_IN_SILENCE: Duration = Duration::from_secs(1);
 /// The pause after a failure, before jitter.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Keeps stamps and progress up to what other processes commit. Never returns; drop it to stop.
-pub async fn follow(feed: Arc<dyn Notices>, views: Arc<dyn ViewStore>, stamps: Arc<Stamps>, progress: Arc<Progress>) {
-    loop {
-        if let Err(error) = follow_once(&*feed, &*views, &stamps, &progress).await {
-            tracing::warn!(%error, "what other processes commit cannot be followed: nothing cached is trusted");
-        }
-        // Until it is followed again, only what was read since counts.
-        stamps.touch_all();
-        tokio::time::sleep(PAUSE.mul_f64(rand::random_range(0.5..1.5))).await;
+/// Keeps stamps and progress up to what other processes commit. Dropped, it stops.
+#[derive(Debug)]
+pub struct Follower {
+    current: watch::Receiver<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Follower {
+    /// Starts to follow the feed. Needs a tokio runtime with time.
+    pub fn start(feed: Arc<dyn Notices>, views: Arc<dyn ViewStore>, stamps: Arc<Stamps>, progress: Arc<Progress>) -> Self {
+        let (told, current) = watch::channel(false);
+        Self { current, task: tokio::spawn(Following { feed, views, stamps, progress, told }.follow()) }
+    }
+
+    /// Whether all that was committed until a few seconds ago was heard of.
+    pub fn is_current(&self) -> bool {
+        *self.current.borrow()
+    }
+
+    /// Waits until the feed is followed.
+    pub async fn wait_until_current(&self) {
+        // An error: it was stopped, and nobody should wait for it.
+        let _ = self.current.clone().wait_for(|current| *current).await;
     }
 }
 
-async fn follow_once(feed: &dyn Notices, views: &dyn ViewStore, stamps: &Stamps, progress: &Progress) -> Result<(), NoticeError> {
-    let mut place = feed.subscribe().await?;
-    // After subscribing: what is committed from now on is heard, all before is in the checkpoints.
-    stamps.touch_all();
-    catch_up(views, progress).await?;
-    loop {
-        let mut patience = SILENCE_MAX;
-        let heard = loop {
-            match tokio::time::timeout(patience, place.hear()).await {
-                Ok(heard) => break heard?,
-                Err(_) => {
-                    stamps.touch_all();
-                    patience = TRUST_IN_SILENCE;
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Following {
+    feed: Arc<dyn Notices>,
+    views: Arc<dyn ViewStore>,
+    stamps: Arc<Stamps>,
+    progress: Arc<Progress>,
+    told: watch::Sender<bool>,
+}
+
+impl Following {
+    async fn follow(self) {
+        loop {
+            if let Err(error) = self.follow_once().await {
+                tracing::warn!(%error, "what other processes commit cannot be followed: nothing cached is trusted");
+            }
+            self.told.send_replace(false);
+            // Until it is followed again, only what was read since counts.
+            self.stamps.touch_all();
+            tokio::time::sleep(PAUSE.mul_f64(rand::random_range(0.5..1.5))).await;
+        }
+    }
+
+    async fn follow_once(&self) -> Result<(), NoticeError> {
+        let mut place = self.feed.subscribe().await?;
+        // After subscribing: what is committed from now on is heard, all before is in the checkpoints.
+        self.stamps.touch_all();
+        catch_up(&*self.views, &self.progress).await?;
+        self.told.send_replace(true);
+        loop {
+            let mut patience = SILENCE_MAX;
+            let heard = loop {
+                match tokio::time::timeout(patience, place.hear()).await {
+                    Ok(heard) => break heard?,
+                    Err(_) => {
+                        self.told.send_replace(false);
+                        self.stamps.touch_all();
+                        patience = TRUST_IN_SILENCE;
+                    }
+                }
+            };
+            match heard {
+                Heard::Missed => return Ok(()),
+                Heard::Notice(notice) => {
+                    match &notice.slots {
+                        Some(slots) => slots.iter().for_each(|slot| self.stamps.touch_slot(*slot)),
+                        None => self.stamps.touch_all(),
+                    }
+                    notice.next.iter().for_each(|(partition, next)| self.progress.heard(*partition, *next));
                 }
             }
-        };
-        match heard {
-            Heard::Missed => return Ok(()),
-            Heard::Notice(notice) => {
-                match &notice.slots {
-                    Some(slots) => slots.iter().for_each(|slot| stamps.touch_slot(*slot)),
-                    None => stamps.touch_all(),
-                }
-                notice.next.iter().for_each(|(partition, next)| progress.heard(*partition, *next));
-            }
+            self.told.send_if_modified(|current| !std::mem::replace(current, true));
         }
     }
 }
@@ -98,7 +145,8 @@ mod tests {
             (StampedViews::new(store.clone(), stamps), progress)
         };
         let (stamps, progress) = (Arc::new(Stamps::new()), Arc::new(Progress::new(1, 2)));
-        let following = tokio::spawn(follow(feed, store, stamps.clone(), progress.clone()));
+        let follower = Follower::start(feed, store, stamps.clone(), progress.clone());
+        follower.wait_until_current().await;
         for round in 0..200_u64 {
             let key = contract::key(Table::Account, &format!("account {}", round % 7), "");
             let before = stamps.stamp(Table::Account, &key.pk);
@@ -109,6 +157,6 @@ mod tests {
             assert!(progress.wait(&[position], Duration::from_secs(5)).await, "round {round}");
             assert_ne!(stamps.stamp(Table::Account, &key.pk), before, "round {round}");
         }
-        following.abort();
+        assert!(follower.is_current());
     }
 }

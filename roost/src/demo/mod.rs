@@ -74,22 +74,22 @@ pub async fn run(config: Config, seed: u64) -> anyhow::Result<()> {
     let clock = Arc::new(StoryClock::before(system_clock()()));
     let told_by = clock.clone();
     let node = Node::start(config, "http://localhost", Arc::new(move || told_by.now_ms())).await?;
-    let commands = node.commands.as_ref().context("the role `commands` is switched off in the configuration")?;
+    let writing = node.writing.as_ref().context("the configuration has neither the role `commands` nor `queries`")?;
     let mut cast = HashMap::new();
     let mut people = Vec::new();
     for handle in handles() {
-        if commands.accounts.named(handle).await?.is_some() {
+        if writing.accounts.named(handle).await?.is_some() {
             node.shutdown().await?;
             bail!("{folder} has an account named {handle} already: give the demo a folder of its own (--data DIR)");
         }
         clock.pass(90_000);
         let wanted = accounts::Wanted { username: handle.to_owned(), password: None };
-        let (created, opened) = accounts::open(&commands.accounts, wanted).await?;
+        let (created, opened) = accounts::open(&writing.accounts, wanted).await?;
         cast.insert(handle, opened.id);
         people.push(created);
     }
     let bar = ProgressBar::new(0);
-    let teller = Teller::new(&*commands.side, &clock, seed, cast);
+    let teller = Teller::new(&*writing.bus, &clock, seed, cast);
     let told = teller.tell(&*node.stores.blobs, |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);

@@ -118,7 +118,7 @@ impl Site {
             views: node.ports.views.clone(),
             timelines: Arc::new(Every(every)),
             search: Some(node.stores.search.clone()),
-            bus: node.commands.as_ref().map(|role| role.side.clone() as _),
+            bus: node.writing.as_ref().map(|writing| writing.bus.clone()),
             mail: None,
             progress: node.ports.progress.clone(),
             clock,
@@ -130,7 +130,7 @@ impl Site {
 
     pub async fn account(&self, username: &str) -> Created {
         let wanted = Wanted { username: username.to_owned(), password: None };
-        open(&self.node.commands.as_ref().unwrap().accounts, wanted).await.unwrap().0
+        open(&self.node.writing.as_ref().unwrap().accounts, wanted).await.unwrap().0
     }
 
     pub fn pass(&self, ms: u64) {
@@ -185,7 +185,7 @@ impl Site {
     }
 
     pub async fn stop(self) {
-        self.node.commands.as_ref().unwrap().side.shutdown().await;
+        self.node.write_side.as_ref().unwrap().shutdown().await;
         self.projectors.shutdown().await.unwrap();
     }
 }

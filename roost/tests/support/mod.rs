@@ -10,6 +10,8 @@
 use std::time::Duration;
 
 use infra::config::{Config, Layered};
+use infra::connect::{Ports, Stores};
+use roost::serve::{self, Addresses};
 use serde_json::Value;
 use ureq::http::{Response, StatusCode};
 
@@ -58,6 +60,15 @@ impl Server {
 
     /// Starts as configured.
     pub fn with(config: Config) -> Self {
+        Self::opened(config, None)
+    }
+
+    /// Starts over ports that are open.
+    pub fn over(config: Config, opened: (Ports, Stores)) -> Self {
+        Self::opened(config, Some(opened))
+    }
+
+    fn opened(config: Config, opened: Option<(Ports, Stores)>) -> Self {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (ready, is_ready) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -66,8 +77,12 @@ impl Server {
                 let until = async {
                     let _ = stopped.await;
                 };
-                let announce = move |addresses: roost::serve::Addresses| ready.send(addresses).expect("the test waits");
-                roost::serve::run(config, None, until, announce).await.expect("serves");
+                let announce = move |addresses: Addresses| ready.send(addresses).expect("the test waits");
+                match opened {
+                    Some(opened) => serve::run_over(config, opened, until, announce).await,
+                    None => serve::run(config, None, until, announce).await,
+                }
+                .expect("serves");
             });
         });
         let addresses = is_ready.recv_timeout(Duration::from_secs(30)).expect("the server starts");
@@ -127,6 +142,24 @@ impl Server {
     pub fn post(&self, path: &str, member: &Member, body: Value) -> Value {
         let reply = self.call("POST", path, Some(&member.token), Some(body));
         assert_eq!(reply.status, 200, "POST {path}: {}", reply.body);
+        reply.json()
+    }
+
+    /// Posts, and says at which position what came of it is.
+    pub fn post_at(&self, path: &str, member: &Member, body: &Value) -> (Value, String) {
+        let request = self.agent.post(self.url(path)).header("authorization", format!("Bearer {}", member.token));
+        let response = request.send_json(body).expect("the server answers");
+        let position = response.headers().get("roost-position").and_then(|position| position.to_str().ok()).map(str::to_owned);
+        let reply = read(response);
+        assert_eq!(reply.status, 200, "POST {path}: {}", reply.body);
+        (reply.json(), position.expect("a write says where it is"))
+    }
+
+    /// Reads what is there once the views have passed a position.
+    pub fn get_after(&self, path: &str, member: &Member, position: &str) -> Value {
+        let request = self.agent.get(self.url(path)).header("authorization", format!("Bearer {}", member.token));
+        let reply = read(request.header("roost-position", position).call().expect("the server answers"));
+        assert_eq!(reply.status, 200, "GET {path}: {}", reply.body);
         reply.json()
     }
 

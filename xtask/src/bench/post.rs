@@ -181,7 +181,7 @@ async fn check(world: &World, written: &Written, report: &mut Report) -> Result<
             ask.max_id = wanted.last().copied();
         }
     }
-    let stats = world.node.stores.timelines.stats();
+    let stats = world.timelines.stats();
     report.add("acknowledged_posts", posts.len() as f64);
     report.add("entry_bytes", stats.ring_bytes as f64 / stats.entries.max(1) as f64);
     report.add("edge_bytes", stats.edge_bytes as f64 / stats.edges.max(1) as f64);

@@ -10,7 +10,12 @@ use super::*;
 #[derive(Debug, Clone)]
 struct Hand(watch::Sender<Partitions>);
 
-impl Giver for Hand {}
+#[async_trait]
+impl Giver for Hand {
+    async fn leave(&self) {
+        self.0.send_replace(Partitions::default());
+    }
+}
 
 impl Hand {
     fn new(partitions: &[u16]) -> Self {

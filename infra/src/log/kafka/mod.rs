@@ -37,7 +37,7 @@ use schemas::PartitionId;
 use schemas::log::{Offset, StoredRecord};
 
 pub use self::options::KafkaOptions;
-pub use self::ownership::{Owned, Ownership};
+pub use self::ownership::{KafkaGroups, Ownership};
 pub use self::url::{BadKafkaUrl, KafkaUrl};
 
 use self::cluster::Cluster;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::TopicPartitionList;
@@ -21,6 +22,7 @@ use super::context::{blocking, failed, log, refused};
 use super::options::{client, topic_of};
 use super::url::KafkaUrl;
 use crate::log::LogError;
+use crate::membership::{Giver, Groups, Membership, Partitions};
 
 /// How long the thread sleeps before it looks whether it is to end.
 const NAP: Duration = Duration::from_millis(200);
@@ -28,12 +30,31 @@ const NAP: Duration = Duration::from_millis(200);
 const SESSION_MS: &str = "10000";
 const HEARTBEAT_MS: &str = "2000";
 
-/// The partitions that a process should own.
-pub type Owned = BTreeSet<PartitionId>;
+/// The groups of a log's generation: a consumer group for each kind of work.
+#[derive(Debug, Clone)]
+pub struct KafkaGroups {
+    url: KafkaUrl,
+    generation: u32,
+}
 
-/// A member of the group of a log's owners. Dropped, it leaves the group, and the others take its partitions over.
+impl KafkaGroups {
+    /// The groups of a generation; nothing is asked of the cluster yet.
+    pub fn new(url: KafkaUrl, generation: u32) -> Self {
+        Self { url, generation }
+    }
+}
+
+#[async_trait]
+impl Groups for KafkaGroups {
+    async fn join(&self, group: &str) -> Result<Membership, LogError> {
+        let member = Ownership::join(&self.url, self.generation, group).await?;
+        Ok(Membership::of(member.owned(), Arc::new(member)))
+    }
+}
+
+/// A member of a group that shares out a log's partitions. Dropped, it leaves, and the others take its partitions over.
 pub struct Ownership {
-    owned: watch::Receiver<Owned>,
+    owned: watch::Receiver<Partitions>,
     stop: Arc<AtomicBool>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
@@ -45,7 +66,7 @@ impl Ownership {
     /// Errors: [`LogError::Fatal`] when a property is wrong; [`LogError::Retryable`] when the group cannot be asked to join.
     pub async fn join(url: &KafkaUrl, generation: u32, role: &str) -> Result<Self, LogError> {
         let topic = topic_of(url, generation);
-        let (owned, receiver) = watch::channel(Owned::new());
+        let (owned, receiver) = watch::channel(Partitions::default());
         let mut config = client(url);
         for (name, value) in [("session.timeout.ms", SESSION_MS), ("heartbeat.interval.ms", HEARTBEAT_MS)] {
             if config.get(name).is_none() {
@@ -80,12 +101,20 @@ impl Ownership {
 
     /// The partitions that this process should own, and each change of them: open those that appear, leave those that go. The sender is
     /// gone once the group was left.
-    pub fn owned(&self) -> watch::Receiver<Owned> {
+    pub fn owned(&self) -> watch::Receiver<Partitions> {
         self.owned.clone()
     }
+}
 
-    /// Leaves the group, so that others take over at once.
-    pub async fn leave(&self) {
+impl std::fmt::Debug for Ownership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ownership").field("owned", &self.owned).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Giver for Ownership {
+    async fn leave(&self) {
         self.stop.store(true, Ordering::Release);
         let thread = self.thread.lock().take();
         // A thread that panicked has left as well.
@@ -100,16 +129,16 @@ impl Drop for Ownership {
 }
 
 struct Member {
-    owned: watch::Sender<Owned>,
+    owned: watch::Sender<Partitions>,
 }
 
 impl Member {
-    fn change(&self, list: &TopicPartitionList, change: fn(&mut Owned, PartitionId) -> bool) {
+    fn change(&self, list: &TopicPartitionList, change: fn(&mut BTreeSet<PartitionId>, PartitionId) -> bool) {
         self.owned.send_if_modified(|owned| {
             let elements = list.elements();
-            let mut changed = false;
+            let (mut changed, own) = (false, Arc::make_mut(owned));
             for partition in elements.iter().filter_map(|element| u16::try_from(element.partition()).ok()) {
-                changed |= change(owned, PartitionId(partition));
+                changed |= change(own, PartitionId(partition));
             }
             changed
         });
@@ -142,7 +171,7 @@ impl ConsumerContext for Member {
             if let Err(error) = member.pause(list) {
                 tracing::warn!(%error, "partitions that nobody reads cannot be paused");
             }
-            self.change(list, Owned::insert);
+            self.change(list, BTreeSet::insert);
         }
     }
 }

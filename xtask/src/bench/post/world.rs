@@ -10,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 use commands::accounts::{Accounts, NewAccount, OPERATOR_SCOPES};
 use infra::clock::system_clock;
 use infra::config::Layered;
-use infra::timelines::{Stretch, Timelines};
+use infra::connect;
+use infra::timelines::{RingTimelines, Stretch, Timelines};
 use infra::views::Version;
 use roost::node::Node;
 use schemas::rows::{AccountStatsRow, RowKey, codec, keys};
@@ -37,6 +38,8 @@ pub(super) struct Reader {
 pub(super) struct World {
     pub(super) node: Node,
     /// Everybody, by the number in W1.
+    /// The node's home timelines.
+    pub(super) timelines: Arc<RingTimelines>,
     pub(super) members: Vec<Member>,
     /// Readers with their followees, whose timelines are hot.
     pub(super) readers: Vec<Reader>,
@@ -51,19 +54,23 @@ impl World {
         let mut layered = Layered::default();
         layered.set("data", &folder.display().to_string(), "the bench")?;
         layered.set("rate_limits", "off", "the bench")?;
-        let node = Node::start(layered.finish()?, "https://bench.example", system_clock()).await?;
+        let config = layered.finish()?;
+        let (ports, mut stores) = connect::open(&config, system_clock()).await?;
+        let timelines = connect::rings(&config, ports.views.clone(), system_clock());
+        stores.timelines = timelines.clone();
+        let node = Node::over(config, ports, stores, "https://bench.example", system_clock(), None).await?;
         let w1 = W1::generate(accounts, seed);
-        let role = node.commands.as_ref().context("the node takes no commands")?;
+        let role = node.writing.as_ref().context("the node takes no commands")?;
         let members = open(&role.accounts, w1.accounts()).await?;
         node.settle().await;
         let followees = |account: u32| Reader { account, followees: w1.followees(account).to_vec() };
         let readers = w1.some_readers(readers).into_iter().map(followees).collect();
-        let world = Self { node, members, readers, posters: w1.posters(), edges: w1.edges() as u64 };
+        let world = Self { node, timelines, members, readers, posters: w1.posters(), edges: w1.edges() as u64 };
         world.count_followers(&w1).await?;
         drop(w1);
         world.follow().await?;
         for reader in &world.readers {
-            world.node.stores.timelines.home(world.id(reader.account), Stretch { limit: 1, ..Stretch::default() }).await?;
+            world.timelines.home(world.id(reader.account), Stretch { limit: 1, ..Stretch::default() }).await?;
         }
         Ok(world)
     }

@@ -5,7 +5,11 @@
 //! value from before it. Order: notices of one process arrive in the order in which they were published. Losing one is told as
 //! [`Heard::Missed`]. See docs/decisions/0011-roles-in-processes.md.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod follower;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod memory;
 mod publisher;
 mod wire;
@@ -35,7 +39,7 @@ pub struct Notice {
 pub enum Heard {
     /// A notice.
     Notice(Notice),
-    /// Some may not have been heard.
+    /// Some may not have been heard. Whoever cannot do without them subscribes again: the place may be lost.
     Missed,
 }
 

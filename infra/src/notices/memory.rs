@@ -48,3 +48,21 @@ impl Subscription for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::notices::contract::{self, Join};
+
+    fn fresh() -> Join {
+        let feed = MemoryNotices::default();
+        Arc::new(move || std::future::ready(Arc::new(feed.clone()) as Arc<dyn Notices>).boxed())
+    }
+
+    #[tokio::test]
+    async fn keeps_the_contract() {
+        contract::check(&fresh).await;
+    }
+}

@@ -178,7 +178,7 @@ fn make_consumer(options: &KafkaOptions, topic: &str, wait_ms: u32) -> Result<Pl
 }
 
 /// Drops what takes its time, beside the runtime.
-pub(super) fn drop_behind<T: Send + 'static>(value: T) {
+pub(crate) fn drop_behind<T: Send + 'static>(value: T) {
     // Without a thread, it is dropped here.
     let _ = std::thread::Builder::new().name("kafka-drop".into()).spawn(move || drop(value));
 }

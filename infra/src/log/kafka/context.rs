@@ -1,4 +1,4 @@
-//! What every client of the cluster shares: its messages go where ours go, its errors become the port's, its waits leave the runtime free.
+//! What every client of the cluster shares, the log's and the notices': its messages go where ours go, its errors become the port's, its waits leave the runtime free.
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -8,10 +8,10 @@ use rdkafka::error::KafkaError;
 use crate::log::LogError;
 
 /// The context of clients that need nothing but messages.
-pub(super) struct Context;
+pub(crate) struct Context;
 
 /// A consumer that is told its positions.
-pub(super) type Plain = BaseConsumer<Context>;
+pub(crate) type Plain = BaseConsumer<Context>;
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
@@ -28,7 +28,7 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {}
 
 /// Passes a message of librdkafka on. Lost connections are its daily business; what they lead to is reported where it matters.
-pub(super) fn log(level: RDKafkaLogLevel, fac: &str, message: &str) {
+pub(crate) fn log(level: RDKafkaLogLevel, fac: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => tracing::error!(fac, message, "kafka client"),
         RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => tracing::warn!(fac, message, "kafka client"),
@@ -37,17 +37,17 @@ pub(super) fn log(level: RDKafkaLogLevel, fac: &str, message: &str) {
 }
 
 /// The cluster did not do what it was asked for.
-pub(super) fn failed(error: KafkaError) -> LogError {
+pub(crate) fn failed(error: KafkaError) -> LogError {
     LogError::Retryable(error.to_string())
 }
 
 /// A client cannot be made: a property is wrong.
-pub(super) fn refused(error: KafkaError) -> LogError {
+pub(crate) fn refused(error: KafkaError) -> LogError {
     LogError::Fatal(format!("the kafka client refuses its settings: {error}"))
 }
 
 /// Runs what waits for the cluster on a thread that may wait.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, LogError> + Send + 'static) -> Result<T, LogError> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, LogError> + Send + 'static) -> Result<T, LogError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| LogError::Retryable(format!("a question to the cluster was given up: {error}")))?
 }

@@ -10,17 +10,17 @@
 //! [`Ownership`]; whoever opens a writer supersedes the one before.
 
 mod acks;
-mod cluster;
-mod context;
+pub(crate) mod cluster;
+pub(crate) mod context;
 mod hints;
 mod lane;
 mod line;
 mod open;
-mod options;
+pub(crate) mod options;
 mod ownership;
 mod part;
 mod tail;
-mod topic;
+pub(crate) mod topic;
 mod url;
 mod wire;
 mod writer;

@@ -10,9 +10,9 @@ use crate::log::LogLayout;
 const MIB: usize = 1 << 20;
 
 /// Bytes of the largest message: what a broker takes by default, above the largest record with its framing.
-pub(super) const MESSAGE_BYTES_MAX: usize = 1_048_588;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1_048_588;
 /// How long one question to the cluster may take.
-pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const ASK_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a delivery may take; see docs/decisions/0009-kafka-log.md, "Time-outs".
 const DELIVERY_MS: &str = "20000";
 /// How long the tail's question for new records stays open, in milliseconds; see [`consumer`].
@@ -52,7 +52,7 @@ pub(super) fn topic_of(url: &KafkaUrl, generation: u32) -> String {
 }
 
 /// What every client is told.
-pub(super) fn client(url: &KafkaUrl) -> ClientConfig {
+pub(crate) fn client(url: &KafkaUrl) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("client.id", "roost");
     config.set("topic.metadata.propagation.max.ms", "5000");
@@ -65,7 +65,7 @@ pub(super) fn client(url: &KafkaUrl) -> ClientConfig {
 }
 
 /// A writer's producer: its settings are the ground of the acknowledgement rule.
-pub(super) fn producer(url: &KafkaUrl) -> ClientConfig {
+pub(crate) fn producer(url: &KafkaUrl) -> ClientConfig {
     let mut config = client(url);
     let default = |config: &mut ClientConfig, name: &str, value: &str| {
         if config.get(name).is_none() {
@@ -90,7 +90,7 @@ pub(super) fn producer(url: &KafkaUrl) -> ClientConfig {
 
 /// A consumer that is told its positions, and never joins the group that it commits to. A question for records that are not there yet
 /// stays open for `wait_ms`, and for so long a position that is added to the consumer may have to wait for its first records.
-pub(super) fn consumer(url: &KafkaUrl, group: &str, wait_ms: u32) -> ClientConfig {
+pub(crate) fn consumer(url: &KafkaUrl, group: &str, wait_ms: u32) -> ClientConfig {
     let mut config = client(url);
     config.set("fetch.wait.max.ms", wait_ms.to_string());
     // A full queue is looked at again soon: the default of a second would make fast readers wait.

@@ -1,4 +1,4 @@
-//! The topic of a generation: found, made with the settings that the log's promises need, and checked for them.
+//! Topics: found, made with the settings under which nothing that was acknowledged is lost, and the topic of a generation checked for them.
 
 use std::time::{Duration, Instant};
 
@@ -36,30 +36,46 @@ pub(super) async fn newest(url: &KafkaUrl) -> Result<Option<LogLayout>, LogError
     newest.map(|(generation, partitions)| layout(generation, partitions)).transpose()
 }
 
-/// Makes the topic if it is absent, and checks that it is fit for a log.
+/// A topic as it is made when it is absent.
+pub(crate) struct Wanted<'a> {
+    pub(crate) url: &'a KafkaUrl,
+    pub(crate) name: &'a str,
+    pub(crate) partitions: u16,
+    /// What is particular to it, beside the settings that keep what was acknowledged.
+    pub(crate) settings: &'a [(&'a str, &'a str)],
+}
+
+/// Makes the log's topic if it is absent, and checks that it is fit for a log.
 pub(super) async fn prepare(options: &KafkaOptions) -> Result<(), LogError> {
-    let topic = topic_of(&options.url, options.layout.generation);
-    let (config, name) = (client(&options.url), topic.clone());
-    let admin: AdminClient<Context> = config.create_with_context(Context).map_err(refused)?;
-    match find(&config, &name).await? {
-        Some(_) => {}
-        None if options.create => create(&admin, options, &topic).await?,
-        None => return Err(LogError::Fatal(format!("there is no topic {topic}"))),
-    }
-    let deadline = Instant::now() + ASK_TIMEOUT;
-    let found = loop {
-        match find(&config, &name).await? {
-            Some(found) if found.led => break found,
-            _ if Instant::now() > deadline => return Err(LogError::Retryable(format!("a partition of topic {topic} has no leader"))),
-            _ => tokio::time::sleep(LOOK_AGAIN).await,
-        }
-    };
-    let is = layout(options.layout.generation, found.partitions)?;
+    let (url, topic) = (&options.url, topic_of(&options.url, options.layout.generation));
+    let keep = |bound: Option<u64>| bound.map_or("-1".to_owned(), |bound| bound.to_string());
+    let (keep_ms, keep_bytes) = (keep(url.retention_ms), keep(url.retention_bytes));
+    let settings = [("retention.ms", keep_ms.as_str()), ("retention.bytes", keep_bytes.as_str())];
+    let wanted = Wanted { url, name: &topic, partitions: options.layout.partitions, settings: &settings };
+    let is = layout(options.layout.generation, provide(&wanted, options.create).await?)?;
     if is != options.layout {
         let (has, wants) = (is.partitions, options.layout.partitions);
         return Err(LogError::Fatal(format!("topic {topic} has {has} partitions, not {wants}: they are fixed for a generation")));
     }
-    check_settings(&admin, &topic).await
+    check_settings(url, &topic).await
+}
+
+/// Makes a topic if it is absent and to be made, waits until it is led, and gives back how many partitions it has.
+pub(crate) async fn provide(wanted: &Wanted<'_>, make: bool) -> Result<usize, LogError> {
+    let (config, name) = (client(wanted.url), wanted.name);
+    match find(&config, name).await? {
+        Some(_) => {}
+        None if make => create(wanted).await?,
+        None => return Err(LogError::Fatal(format!("there is no topic {name}"))),
+    }
+    let deadline = Instant::now() + ASK_TIMEOUT;
+    loop {
+        match find(&config, name).await? {
+            Some(found) if found.led => return Ok(found.partitions),
+            _ if Instant::now() > deadline => return Err(LogError::Retryable(format!("a partition of topic {name} has no leader"))),
+            _ => tokio::time::sleep(LOOK_AGAIN).await,
+        }
+    }
 }
 
 fn layout(generation: u32, partitions: usize) -> Result<LogLayout, LogError> {
@@ -87,21 +103,21 @@ fn topics(config: &ClientConfig) -> Result<Vec<Found>, LogError> {
     Ok(found.collect())
 }
 
-async fn create(admin: &AdminClient<Context>, options: &KafkaOptions, topic: &str) -> Result<(), LogError> {
-    let url = &options.url;
+async fn create(wanted: &Wanted<'_>) -> Result<(), LogError> {
+    let Wanted { url, name: topic, partitions, settings } = *wanted;
+    let admin: AdminClient<Context> = client(url).create_with_context(Context).map_err(refused)?;
     let replicas = url.replication.min(2).to_string();
     let largest = MESSAGE_BYTES_MAX.to_string();
-    let keep = |bound: Option<u64>| bound.map_or("-1".to_owned(), |bound| bound.to_string());
-    let (keep_ms, keep_bytes) = (keep(url.retention_ms), keep(url.retention_bytes));
-    let new = NewTopic::new(topic, i32::from(options.layout.partitions), TopicReplication::Fixed(i32::from(url.replication)))
+    let mut new = NewTopic::new(topic, i32::from(partitions), TopicReplication::Fixed(i32::from(url.replication)))
         .set("cleanup.policy", "delete")
-        .set("retention.ms", &keep_ms)
-        .set("retention.bytes", &keep_bytes)
         .set("min.insync.replicas", &replicas)
         .set("unclean.leader.election.enable", "false")
         .set("max.message.bytes", &largest)
         .set("message.timestamp.type", "LogAppendTime")
         .set("compression.type", "producer");
+    for (setting, value) in settings {
+        new = new.set(setting, value);
+    }
     let asked = AdminOptions::new().request_timeout(Some(ASK_TIMEOUT)).operation_timeout(Some(ASK_TIMEOUT));
     for created in admin.create_topics([&new], &asked).await.map_err(failed)? {
         match created {
@@ -112,12 +128,13 @@ async fn create(admin: &AdminClient<Context>, options: &KafkaOptions, topic: &st
             Err((_, code)) => return Err(LogError::Fatal(format!("topic {topic} cannot be made: {code}"))),
         }
     }
-    tracing::info!(topic, partitions = options.layout.partitions, replicas = url.replication, "made the log's topic");
+    tracing::info!(topic, partitions, replicas = url.replication, "made a topic");
     Ok(())
 }
 
 /// Refuses settings under which what was acknowledged may vanish.
-async fn check_settings(admin: &AdminClient<Context>, topic: &str) -> Result<(), LogError> {
+async fn check_settings(url: &KafkaUrl, topic: &str) -> Result<(), LogError> {
+    let admin: AdminClient<Context> = client(url).create_with_context(Context).map_err(refused)?;
     let asked = AdminOptions::new().request_timeout(Some(ASK_TIMEOUT));
     for described in admin.describe_configs([&ResourceSpecifier::Topic(topic)], &asked).await.map_err(failed)? {
         let described = match described {

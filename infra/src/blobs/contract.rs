@@ -1,4 +1,5 @@
 //! What every store of blobs must do: one suite, run for each adapter on a fresh store.
+#![allow(clippy::unwrap_used, reason = "test code that ships to other crates' tests")]
 
 use bytes::Bytes;
 

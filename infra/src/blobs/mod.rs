@@ -3,8 +3,10 @@
 //! Durability: a blob that was put survives the loss of power, for the log refers to it from then on. A put is atomic: readers find the
 //! whole blob or none. Putting the same key again replaces it; keys hold a hash or an id, so that rarely happens.
 
-#[cfg(test)]
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
+#[cfg(feature = "cql")]
+pub mod cql;
 pub mod memory;
 pub mod object;
 

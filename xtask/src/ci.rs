@@ -28,10 +28,11 @@ const STEPS: [Step; 11] = [
 ];
 
 /// The benches with the arguments that keep them short.
-const SHORT_BENCHES: [&[&str]; 4] = [
+const SHORT_BENCHES: [&[&str]; 5] = [
     &["append", "--accounts", "20000", "--seconds", "1", "--runs", "1", "--in-flight", "1024"],
     &["fanout", "--accounts", "5000"],
     &["home", "--accounts", "10000", "--readers", "100", "--cold-readers", "100", "--seconds", "3"],
+    &["post", "--accounts", "3000", "--readers", "300", "--connections", "64", "--seconds", "3"],
     &["search", "--documents", "50000", "--queries", "50", "--runs", "1", "--seconds", "1"],
 ];
 

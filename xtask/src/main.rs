@@ -9,6 +9,7 @@ mod clients;
 mod cluster;
 mod deploy;
 mod faults;
+mod fleet;
 mod golden;
 mod openapi;
 mod pages;

@@ -4,6 +4,7 @@
 //! (`ROOST_URL`, `ROOST_OPS_URL`) and create their own accounts, so they run against any deployment.
 
 mod counts;
+mod in_roles;
 mod suites;
 
 use crate::server::{self, Addresses, Server};
@@ -22,6 +23,13 @@ pub(crate) struct Args {
     /// Keeps the server's data folder and log, and prints where they are.
     #[arg(long)]
     keep: bool,
+    /// Runs against processes of one role each on real Kafka, CQL, Elasticsearch and a schema registry: those of `cargo xtask cluster up`,
+    /// or ones that come and go with this command.
+    #[arg(long, conflicts_with = "url")]
+    cluster: bool,
+    /// How many processes of each role.
+    #[arg(long, requires = "cluster", default_value_t = 1)]
+    each: usize,
     /// Starts this executable instead of building one.
     #[arg(long, conflicts_with = "url")]
     binary: Option<PathBuf>,
@@ -42,7 +50,10 @@ pub(crate) struct Args {
 /// Fails where the server cannot be built, started or stopped, or a suite could not run at all.
 pub(crate) fn run(args: &Args) -> Result<Tally> {
     if let (Some(url), Some(operators)) = (&args.url, &args.ops) {
-        return run_suites(args, url, operators);
+        return run_suites(args, &|_| (url.clone(), operators.clone()));
+    }
+    if args.cluster {
+        return in_roles::run(args);
     }
     let binary = server::built(args.binary.as_deref())?;
     let folder = tempfile::Builder::new().prefix("roost-clients-").disable_cleanup(args.keep).tempdir().context("cannot make a folder")?;
@@ -50,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<Tally> {
     let log = folder.path().join("server.log");
     let (server, ready) = Server::start(&binary, &folder.path().join("data"), &addresses, &log)?;
     println!("server ready at {} after {:.3} s", addresses.url(), ready.as_secs_f64());
-    let counted = run_suites(args, &addresses.url(), &addresses.operators_url());
+    let counted = run_suites(args, &|_| (addresses.url(), addresses.operators_url()));
     if !matches!(counted, Ok(Tally { failed: 0, .. })) {
         println!("{}", server.log_tail());
     }
@@ -63,11 +74,13 @@ pub(crate) fn run(args: &Args) -> Result<Tally> {
     Ok(counted)
 }
 
-fn run_suites(args: &Args, url: &str, operators: &str) -> Result<Tally> {
+/// Runs each suite against the public and the operators' URL that `place` gives it, by its number.
+fn run_suites(args: &Args, place: &dyn Fn(usize) -> (String, String)) -> Result<Tally> {
     let mut all = Tally::default();
-    for suite in [Suite::Python, Suite::Js] {
+    for (number, suite) in [Suite::Python, Suite::Js].into_iter().enumerate() {
         if args.only.is_none_or(|only| only == suite) {
-            let counted = suite.run(url, operators, &args.rest)?;
+            let (url, operators) = place(number);
+            let counted = suite.run(&url, &operators, &args.rest)?;
             println!("{}: {counted}", suite.name());
             all += counted;
         }

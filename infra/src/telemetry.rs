@@ -13,6 +13,9 @@ use crate::config::{Config, LogFormat};
 /// How often the exporter folds what was recorded; without it, histograms grow without bound.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
+/// What is not said of the clients of servers, unless `log_level` asks for it.
+const QUIET: &str = "scylla=warn";
+
 /// Upper bounds of latency histograms, in seconds.
 const LATENCY_SECONDS: &[f64] =
     &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -42,7 +45,8 @@ pub enum LogTarget {
 
 /// Starts logging as configured.
 pub fn start_logs(config: &Config, target: LogTarget) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&config.log_level).map_err(|error| TelemetryError::Filter(error.to_string()))?;
+    // What is said of a client of a server comes after it, and wins.
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.log_level)).map_err(|error| TelemetryError::Filter(error.to_string()))?;
     let (writer, is_terminal) = match target {
         LogTarget::Output => (BoxMakeWriter::new(std::io::stdout), std::io::stdout().is_terminal()),
         LogTarget::Error => (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),

@@ -56,12 +56,20 @@ pub(crate) struct Fleet {
 ///
 /// # Errors
 /// Fails where it does not build.
-pub(crate) fn build() -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     process::run(process::cargo().args(["build", "--release", "--package", "roost", "--features", "cluster"]))?;
     let release = root::target()?.join("release");
     let kept = release.join("roost-cluster");
     std::fs::copy(release.join("roost"), &kept).context("cannot keep the executable")?;
     Ok(kept)
+}
+
+/// Returns `given`, or builds the executable where none was given.
+///
+/// # Errors
+/// Fails where there is none, or it does not build.
+pub(crate) fn built(given: Option<&Path>) -> Result<PathBuf> {
+    given.map_or_else(build, |path| path.canonicalize().with_context(|| format!("no executable at {}", path.display())))
 }
 
 impl Fleet {

@@ -48,7 +48,8 @@ impl CqlClient {
         let mut builder = SessionBuilder::new()
             .known_nodes(&url.nodes)
             .connection_timeout(CONNECT_TIMEOUT)
-            .fetch_schema_metadata(false)
+            // Names and partitioners of tables, for routing by token; no columns.
+            .fetch_full_schema_metadata(false)
             .default_execution_profile_handle(profile);
         if let Some((user, password)) = &url.login {
             builder = builder.user(user, password);

@@ -14,10 +14,7 @@ use std::path::Path;
 /// Fails where the servers or processes cannot be started, or a suite could not run at all.
 pub(super) fn run(args: &Args) -> Result<Tally> {
     ensure!(args.each > 0, "--each takes one or more");
-    let binary = match &args.binary {
-        Some(binary) => binary.canonicalize().with_context(|| format!("no executable at {}", binary.display()))?,
-        None => fleet::build()?,
-    };
+    let binary = fleet::built(args.binary.as_deref())?;
     match Cluster::present()? {
         Some(cluster) => on(&cluster, &binary, args),
         None => {

@@ -15,6 +15,7 @@ mod pids;
 mod ports;
 mod probe;
 mod record;
+mod serve;
 mod status;
 mod template;
 
@@ -22,6 +23,7 @@ pub(crate) use kind::Kind;
 pub(crate) use live::{Cluster, Options};
 
 use anyhow::{Context, Result};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 /// What to do with which cluster.
@@ -62,6 +64,18 @@ enum Action {
         /// The command and its arguments, after `--`.
         #[arg(last = true, required = true)]
         command: Vec<String>,
+    },
+    /// Runs Roost as a cluster until Ctrl-C: processes of one role each over the servers of `up`, or over ones that come and go with it.
+    Serve {
+        /// How many processes of each role.
+        #[arg(long, default_value_t = 1)]
+        each: usize,
+        /// How many Kafka brokers, where servers are started: 1 or 3.
+        #[arg(long, default_value_t = 1, value_parser = brokers)]
+        brokers: u8,
+        /// Starts this executable instead of building one.
+        #[arg(long)]
+        binary: Option<PathBuf>,
     },
     /// Kills one server (SIGKILL): a crash.
     Kill { name: String },
@@ -126,6 +140,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Action::Status { env: true, .. } => exports(&present()?),
         Action::Status { .. } => status::table(&present()?),
         Action::Run { which, keep, command } => return run_command(&which.options(), *keep, command),
+        Action::Serve { each, brokers, binary } => serve::run(*each, *brokers, binary.as_deref())?,
         Action::Kill { name } => present()?.kill(name)?,
         Action::Stop { name } => present()?.stop(name)?,
         Action::Start { name } => present()?.start(name)?,

@@ -12,6 +12,8 @@ use crate::views::{Version, Versions};
 
 /// Times that a change of versions is decided anew because another process was faster.
 const CHANGES_MAX: u32 = 5;
+/// How long the server waits for primaries before it answers that they do not serve; it is asked as often as any call is.
+const PRIMARIES_WAIT: &str = "5s";
 /// Numbers that are passed over at the most because an index has them.
 const NUMBERS_TAKEN_MAX: u32 = 100;
 
@@ -34,6 +36,7 @@ impl Shared {
             if let Some(versions) = self.names.versions(&self.aliases().await?) {
                 if self.state.lock().versions().is_none() {
                     self.check_format(versions.live).await?;
+                    self.wait_for_primaries(versions.live).await?;
                 }
                 self.state.lock().set_versions(Some(versions));
                 return Ok(versions);
@@ -65,7 +68,20 @@ impl Shared {
         }
         reply.expect_success("make an index")?;
         tracing::info!(index = %self.names.index(number), "made a search index");
+        self.wait_for_primaries(number).await?;
         Ok(true)
+    }
+
+    /// Waits until an index serves: one that was just made is known before its shards have started, and a search of it fails.
+    async fn wait_for_primaries(&self, number: u32) -> Result<(), SearchError> {
+        let index = self.names.index(number);
+        let wait = [("wait_for_status", "yellow"), ("timeout", PRIMARIES_WAIT)];
+        let reply = self.client.call(Call::new(Method::Get, format!("/_cluster/health/{index}")).query(&wait), PATIENT).await;
+        let reply = reply.map_err(|error| match error {
+            SearchError::Retryable(cause) => SearchError::Retryable(format!("the primary shards of {index} do not serve: {cause}")),
+            other => other,
+        })?;
+        reply.expect_success("tell the health of an index").map(drop)
     }
 
     async fn check_format(&self, number: u32) -> Result<(), SearchError> {

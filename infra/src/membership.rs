@@ -3,6 +3,8 @@
 //! A hint, never a right: while it changes, two processes may both have a partition, or none. Who writes is decided by the epoch in the
 //! log, and projecting twice changes nothing.
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 pub mod memory;
 
 use std::collections::BTreeSet;

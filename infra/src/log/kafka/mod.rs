@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Mapping, settings and the rule of acknowledgement: docs/decisions/0009-kafka-log.md. Who should write a partition is only hinted at, by
-//! [`Ownership`]; whoever opens a writer supersedes the one before.
+//! [`KafkaGroups`]; whoever opens a writer supersedes the one before.
 
 mod acks;
 pub(crate) mod cluster;
@@ -37,7 +37,7 @@ use schemas::PartitionId;
 use schemas::log::{Offset, StoredRecord};
 
 pub use self::options::KafkaOptions;
-pub use self::ownership::{KafkaGroups, Ownership};
+pub use self::ownership::KafkaGroups;
 pub use self::url::{BadKafkaUrl, KafkaUrl};
 
 use self::cluster::Cluster;

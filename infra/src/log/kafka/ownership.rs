@@ -53,7 +53,7 @@ impl Groups for KafkaGroups {
 }
 
 /// A member of a group that shares out a log's partitions. Dropped, it leaves, and the others take its partitions over.
-pub struct Ownership {
+struct Ownership {
     owned: watch::Receiver<Partitions>,
     stop: Arc<AtomicBool>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -64,7 +64,7 @@ impl Ownership {
     /// share out the same partitions among themselves: `owners` for those who write, another for projectors.
     ///
     /// Errors: [`LogError::Fatal`] when a property is wrong; [`LogError::Retryable`] when the group cannot be asked to join.
-    pub async fn join(url: &KafkaUrl, generation: u32, role: &str) -> Result<Self, LogError> {
+    async fn join(url: &KafkaUrl, generation: u32, role: &str) -> Result<Self, LogError> {
         let topic = topic_of(url, generation);
         let (owned, receiver) = watch::channel(Partitions::default());
         let mut config = client(url);
@@ -101,7 +101,7 @@ impl Ownership {
 
     /// The partitions that this process should own, and each change of them: open those that appear, leave those that go. The sender is
     /// gone once the group was left.
-    pub fn owned(&self) -> watch::Receiver<Partitions> {
+    fn owned(&self) -> watch::Receiver<Partitions> {
         self.owned.clone()
     }
 }

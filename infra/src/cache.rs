@@ -18,7 +18,7 @@ use schemas::PartitionId;
 use schemas::rows::{Checkpoint, KeyPart, RowKey, Table, View};
 use smallvec::SmallVec;
 
-pub use self::stamped::StampedCache;
+pub use self::stamped::{Kept, StampedCache};
 use crate::notices::Publisher;
 use crate::views::{Scan, ScannedRow, Version, Versions, ViewBatch, ViewError, ViewStore};
 
@@ -36,10 +36,10 @@ pub struct Stamps {
 #[derive(Debug, Default)]
 pub struct Taken(SmallVec<[(u32, u64); 3]>);
 
-impl Clone for Taken {
-    fn clone(&self) -> Self {
-        // Every hit clones one: as a copy of bytes, not pair by pair.
-        Self(SmallVec::from_slice(&self.0))
+impl Taken {
+    /// Adds the stamps of something that goes into the same value.
+    pub fn add(&mut self, other: &Self) {
+        self.0.extend_from_slice(&other.0);
     }
 }
 

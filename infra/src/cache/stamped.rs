@@ -1,6 +1,7 @@
 //! A bounded cache of values made of view rows, exact by their stamps.
 
 use std::hash::Hash;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -17,13 +18,43 @@ use super::{Stamps, Taken};
 ///
 /// Metrics: `roost_cache_hits_total` and `roost_cache_misses_total`, with the label `cache`; make caches after the recorder.
 pub struct StampedCache<K, V> {
-    values: Cache<K, (Taken, Arc<V>), Weigh<K, V>, FxBuildHasher>,
+    values: Cache<K, Kept<V>, Weigh<K, V>, FxBuildHasher>,
     stamps: Arc<Stamps>,
     flights: Mutex<FxHashMap<K, Arc<Flight<V>>>>,
     /// Orders arrivals and loads: whoever arrived before a load began may take what it brought.
     clock: AtomicU64,
     hits: Counter,
     misses: Counter,
+}
+
+/// A value with the stamps that it rests on, in one allocation: a hit copies a pointer.
+#[derive(Debug)]
+pub struct Kept<V>(Arc<(Taken, V)>);
+
+impl<V> Kept<V> {
+    /// A value that rests on the stamps.
+    pub fn new(taken: Taken, value: V) -> Self {
+        Self(Arc::new((taken, value)))
+    }
+
+    /// The stamps. What is made of kept values alone rests on theirs together: they were taken before any row was read.
+    pub fn taken(&self) -> &Taken {
+        &self.0.0
+    }
+}
+
+impl<V> Clone for Kept<V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<V> Deref for Kept<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.0.1
+    }
 }
 
 /// Parts of a cache with a lock of their own; a value must fit into one part.
@@ -42,8 +73,8 @@ impl<K, V> Clone for Weigh<K, V> {
     }
 }
 
-impl<K, V> Weighter<K, (Taken, Arc<V>)> for Weigh<K, V> {
-    fn weight(&self, key: &K, (_, value): &(Taken, Arc<V>)) -> u64 {
+impl<K, V> Weighter<K, Kept<V>> for Weigh<K, V> {
+    fn weight(&self, key: &K, value: &Kept<V>) -> u64 {
         u64::from((self.0)(key, value).max(1))
     }
 }
@@ -53,7 +84,7 @@ struct Flight<V> {
     /// Callers in it; changed under the lock of the map of flights only.
     callers: AtomicUsize,
     /// When the last load began, and what it brought.
-    last: tokio::sync::Mutex<Option<(u64, Arc<V>)>>,
+    last: tokio::sync::Mutex<Option<(u64, Kept<V>)>>,
 }
 
 impl<K, V> StampedCache<K, V>
@@ -78,8 +109,13 @@ where
     }
 
     /// The value, if it is held and none of its rows has changed.
-    pub fn get(&self, key: &K) -> Option<Arc<V>> {
-        let held = self.fresh(key);
+    pub fn get(&self, key: &K) -> Option<Kept<V>> {
+        self.get_if(key, |_| true)
+    }
+
+    /// The same, if the value is also good otherwise: what is not counts as a miss.
+    pub fn get_if(&self, key: &K, good: impl FnOnce(&V) -> bool) -> Option<Kept<V>> {
+        let held = self.fresh(key).filter(|held| good(held));
         if held.is_some() {
             self.hits.increment(1)
         } else {
@@ -88,8 +124,8 @@ where
         held
     }
 
-    fn fresh(&self, key: &K) -> Option<Arc<V>> {
-        self.values.get(key).filter(|(taken, _)| self.stamps.stand(taken)).map(|(_, value)| value)
+    fn fresh(&self, key: &K) -> Option<Kept<V>> {
+        self.values.get(key).filter(|held| self.stamps.stand(held.taken()))
     }
 
     /// The stamps of the partition keys that a value will be made of: take them before their rows are read.
@@ -102,15 +138,15 @@ where
     }
 
     /// Holds a value under the stamps taken before its rows were read.
-    pub fn insert(&self, key: K, taken: Taken, value: V) -> Arc<V> {
-        let value = Arc::new(value);
-        self.values.insert(key, (taken, value.clone()));
+    pub fn insert(&self, key: K, taken: Taken, value: V) -> Kept<V> {
+        let value = Kept::new(taken, value);
+        self.values.insert(key, value.clone());
         value
     }
 
     /// The value, loaded where it is not held or a row of `deps` has changed. Concurrent misses of a key share one load; an error is
     /// not held and fails only the caller whose load it was.
-    pub async fn get_or_load<E>(&self, key: &K, deps: &[(Table, KeyPart)], load: impl Future<Output = Result<V, E>>) -> Result<Arc<V>, E> {
+    pub async fn get_or_load<E>(&self, key: &K, deps: &[(Table, KeyPart)], load: impl Future<Output = Result<V, E>>) -> Result<Kept<V>, E> {
         if let Some(value) = self.get(key) {
             return Ok(value);
         }
@@ -190,7 +226,7 @@ mod tests {
         stamps.touch(&contract::key(Table::Account, "bob", ""));
         assert_eq!(load(12).await, Ok(10));
         stamps.touch(&contract::key(Table::Account, "ana", ""));
-        assert_eq!(cache.get(&1), None);
+        assert!(cache.get(&1).is_none());
         assert_eq!(load(13).await, Ok(13));
         cache.clear();
         assert_eq!(load(14).await, Ok(14));
@@ -209,8 +245,9 @@ mod tests {
     #[tokio::test]
     async fn errors_are_not_held() {
         let cache = cache(&Arc::new(Stamps::new()));
-        assert_eq!(cache.get_or_load(&1, &dep("ana"), async { Err("down") }).await, Err("down"));
-        assert_eq!(cache.get_or_load(&1, &dep("ana"), async { Ok::<_, &str>(1) }).await, Ok(Arc::new(1)));
+        let load = async |value| cache.get_or_load(&1, &dep("ana"), async { value }).await.map(|value| *value);
+        assert_eq!(load(Err("down")).await, Err("down"));
+        assert_eq!(load(Ok(1)).await, Ok(1));
         assert!(cache.flights.lock().is_empty());
     }
 

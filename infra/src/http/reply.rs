@@ -6,6 +6,8 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
+use super::pieces::{self, Pieces};
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 /// Answers differ by token: no cache in between may keep them.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
@@ -23,6 +25,13 @@ pub fn json(status: StatusCode, body: Bytes) -> Response {
 /// JSON with status 200.
 pub fn ok(body: Bytes) -> Response {
     json(StatusCode::OK, body)
+}
+
+/// JSON in pieces, with status 200.
+pub fn pieces(body: Pieces) -> Response {
+    let mut response = ok(Bytes::new());
+    pieces::put(body, &mut response);
+    response
 }
 
 /// A value as JSON with status 200.

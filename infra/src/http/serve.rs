@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::Service;
 
+use super::pieces::outgoing;
+
 /// Bytes of a request's head at the most.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long to wait after an accept that failed: out of descriptors, most likely.
@@ -80,7 +82,10 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, options
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let mut router = router.clone();
-        async move { Ok::<_, Infallible>(router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            let response = router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {});
+            Ok::<_, Infallible>(outgoing(response))
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -130,7 +130,10 @@ impl Site {
 
     pub async fn account(&self, username: &str) -> Created {
         let wanted = Wanted { username: username.to_owned(), password: None };
-        open(&self.node.writing.as_ref().unwrap().accounts, wanted).await.unwrap().0
+        let made = open(&self.node.writing.as_ref().unwrap().accounts, wanted).await.unwrap().0;
+        // Nothing answers a sign-up with what views hold: the account could be unknown to what it does next.
+        self.node.settle().await;
+        made
     }
 
     pub fn pass(&self, ms: u64) {

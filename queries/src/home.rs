@@ -4,19 +4,23 @@
 //! looks below the page ([`crate::dedupe`]), so `older` reaches past it; it grows until every verdict that the page needs is definite.
 //! Below the page a post is looked up only where the entry of the timeline does not say enough of it: most do.
 
-use std::sync::Arc;
+pub(crate) mod remembered;
 
 use bytes::Bytes;
+use infra::cache::Taken;
+use infra::http::Pieces;
 use infra::timelines::{Entry, Stretch};
 use schemas::rows::entry_flags;
 use schemas::visibility::{Reader, surely_shown_in_home};
 use schemas::{AccountId, PostId, UnixMillis};
 
+use crate::caches::{Held, Printed};
 use crate::dedupe::{FALLOFF, Item, Original, Verdict, judge};
 use crate::error::QueryError;
 use crate::paging::{Collected, Page, PageAsk};
 use crate::render;
 use crate::side::{Known, People, QuerySide};
+use remembered::Remembered;
 
 /// Candidates read beyond a page and its falloff, so that a few hidden ones cost no second read.
 const SLACK: usize = 16;
@@ -31,11 +35,36 @@ const CHUNK_MAX: usize = 1_024;
 
 impl QuerySide {
     /// A page of the reader's home timeline, as JSON.
-    pub async fn home(&self, reader: AccountId, ask: PageAsk) -> Result<Page<Bytes>, QueryError> {
+    pub async fn home(&self, reader: AccountId, ask: PageAsk) -> Result<Page<Pieces>, QueryError> {
+        let now = self.now();
+        // Others are asked for too seldom again.
+        let newest = match ask == PageAsk::newest(ask.limit) {
+            true => Some(self.timelines.home(reader, first_stretch(ask)).await?),
+            false => None,
+        };
+        if let Some(entries) = &newest
+            && let Some(held) = self.caches.homes.get_if(&reader, |held| held.is_of(ask.limit, entries, now))
+        {
+            return Ok(held.page());
+        }
         let reader = self.caches.reader(reader).await?;
-        let page = self.home_page(&reader, ask).await?;
-        let items = self.render_statuses(page.items, Some(&reader)).await?;
-        Ok(Page { items, links: page.links })
+        let mut window = Window::new(self, &reader, ask, now);
+        if let Some(entries) = &newest {
+            window.take_older(entries, first_stretch(ask).limit).await?;
+        }
+        let page = window.page().await?;
+        let Window { older_reads, mut taken, .. } = window;
+        let acted_on: Vec<PostId> = page.items.iter().map(|post| post.acted_on()).collect();
+        let newest_marks = self.caches.newest_marks(reader.account).await?;
+        let marks = self.caches.marks_among(&newest_marks, reader.account, &acted_on).await?;
+        let page = page.with(|posts| render::page(&posts, &marks, &reader));
+        if let Some(entries) = newest.filter(|_| older_reads == 1) {
+            taken.add(reader.taken());
+            taken.add(newest_marks.taken());
+            let times = remembered::mutes_stand(&reader, now);
+            self.caches.homes.insert(reader.account, taken, Remembered::new(ask.limit, entries, times, &page));
+        }
+        Ok(page)
     }
 
     /// Posts as a JSON array for a reader.
@@ -53,23 +82,13 @@ impl QuerySide {
         };
         Ok(render::statuses(&whole, &marks, reader))
     }
+}
 
-    /// A page of the reader's home timeline.
-    pub(crate) async fn home_page(&self, reader: &Arc<Reader>, ask: PageAsk) -> Result<Page<Vec<Known>>, QueryError> {
-        let mut window = Window::new(self, reader, ask);
-        if ask.ascending() {
-            window.grow_newer().await?;
-        }
-        window.grow_older().await?;
-        loop {
-            match window.cut() {
-                Cut::Page(page) => return Ok(page),
-                Cut::NeedsNewer => window.grow_newer().await?,
-                Cut::NeedsOlder => window.grow_older().await?,
-                Cut::NeedsPosts(count) => window.look_up(count).await?,
-            }
-        }
-    }
+/// What a window of older candidates begins with.
+fn first_stretch(ask: PageAsk) -> Stretch {
+    // Upwards, what is at or below `min_id` is only looked at to thin out.
+    let below = if ask.ascending() { ask.min_id.map(|id| id.saturating_add(1)) } else { ask.max_id };
+    Stretch { below: below.map(PostId), above: None, ascending: false, limit: ask.limit + BELOW }
 }
 
 /// A window of a home timeline, filtered by the home rules but not yet thinned out.
@@ -79,27 +98,30 @@ struct Window<'a> {
     now: UnixMillis,
     ask: PageAsk,
     /// Above `min_id`, ascending.
-    newer: Vec<Known>,
+    newer: Vec<Held<Printed>>,
     newer_from: Option<PostId>,
     newer_ends: bool,
     /// Below the start of the page (or up to `min_id`), descending.
     older: Vec<Row>,
     older_from: Option<PostId>,
     older_ends: bool,
+    older_reads: u32,
     chunk: usize,
+    /// The stamps of every post that was looked up.
+    taken: Taken,
 }
 
 /// A candidate.
 enum Row {
     /// One that the home rules show.
-    Known(Known),
+    Known(Held<Printed>),
     /// One that was not looked up.
     Light(PostId, Item),
 }
 
 /// What a window yields.
 enum Cut {
-    Page(Page<Vec<Known>>),
+    Page(Page<Vec<Held<Printed>>>),
     NeedsNewer,
     NeedsOlder,
     /// So many of the older candidates must be looked up.
@@ -107,21 +129,40 @@ enum Cut {
 }
 
 impl<'a> Window<'a> {
-    fn new(side: &'a QuerySide, reader: &'a Reader, ask: PageAsk) -> Self {
-        // Upwards, what is at or below `min_id` is only looked at to thin out.
-        let older_from = if ask.ascending() { ask.min_id.map(|id| id.saturating_add(1)) } else { ask.max_id };
+    fn new(side: &'a QuerySide, reader: &'a Reader, ask: PageAsk, now: UnixMillis) -> Self {
+        let first = first_stretch(ask);
         Self {
             side,
             reader,
-            now: side.now(),
+            now,
             ask,
             newer: Vec::new(),
             newer_from: ask.min_id.map(PostId),
             newer_ends: !ask.ascending(),
             older: Vec::new(),
-            older_from: older_from.map(PostId),
+            older_from: first.below,
             older_ends: false,
-            chunk: ask.limit + BELOW,
+            older_reads: 0,
+            chunk: first.limit,
+            taken: Taken::default(),
+        }
+    }
+
+    /// Grows until the page can be cut out.
+    async fn page(&mut self) -> Result<Page<Vec<Held<Printed>>>, QueryError> {
+        if self.ask.ascending() {
+            self.grow_newer().await?;
+        }
+        if self.older_reads == 0 {
+            self.grow_older().await?;
+        }
+        loop {
+            match self.cut() {
+                Cut::Page(page) => return Ok(page),
+                Cut::NeedsNewer => self.grow_newer().await?,
+                Cut::NeedsOlder => self.grow_older().await?,
+                Cut::NeedsPosts(count) => self.look_up(count).await?,
+            }
         }
     }
 
@@ -132,7 +173,8 @@ impl<'a> Window<'a> {
         self.newer_ends = entries.len() < stretch.limit;
         self.newer_from = entries.last().map(|entry| entry.post).or(self.newer_from);
         for entry in entries {
-            self.newer.extend(self.shown(entry.post).await?);
+            let shown = self.shown(entry.post).await?;
+            self.newer.extend(shown);
         }
         Ok(())
     }
@@ -140,15 +182,24 @@ impl<'a> Window<'a> {
     async fn grow_older(&mut self) -> Result<(), QueryError> {
         let stretch = Stretch { below: self.older_from, above: None, ascending: false, limit: self.chunk };
         let entries = self.side.timelines.home(self.reader.account, stretch).await?;
-        self.older_ends = entries.len() < stretch.limit;
+        self.take_older(&entries, stretch.limit).await
+    }
+
+    /// Takes what the timeline gave where it was asked for so many.
+    async fn take_older(&mut self, entries: &[Entry], asked: usize) -> Result<(), QueryError> {
+        self.older_reads += 1;
+        self.older_ends = entries.len() < asked;
         self.older_from = entries.last().map(|entry| entry.post).or(self.older_from);
         self.chunk = if self.older.is_empty() { MORE } else { (self.chunk * 2).min(CHUNK_MAX) };
         // One more than the page, as a page is collected; upwards all of the older ones are only looked at to thin out.
         let on_page = if self.ask.ascending() { 0 } else { self.ask.limit + 1 };
         for entry in entries {
-            match light(self.reader, &entry).filter(|_| self.older.len() >= on_page) {
+            match light(self.reader, entry).filter(|_| self.older.len() >= on_page) {
                 Some(item) => self.older.push(Row::Light(entry.post, item)),
-                None => self.older.extend(self.shown(entry.post).await?.map(Row::Known)),
+                None => {
+                    let shown = self.shown(entry.post).await?;
+                    self.older.extend(shown.map(Row::Known));
+                }
             }
         }
         Ok(())
@@ -168,13 +219,15 @@ impl<'a> Window<'a> {
         Ok(())
     }
 
-    async fn shown(&self, post: PostId) -> Result<Option<Known>, QueryError> {
-        Ok(self.side.known(post).await?.filter(|known| known.shown_in_home(self.reader, self.now)))
+    async fn shown(&mut self, post: PostId) -> Result<Option<Held<Printed>>, QueryError> {
+        let printed = self.side.caches.printed(post).await?;
+        self.taken.add(printed.taken());
+        Ok(Held::of(printed).filter(|post| post.shown_in_home(self.reader, self.now)))
     }
 
     /// Cuts the page out, if enough is known.
     fn cut(&self) -> Cut {
-        let newer = self.newer.iter().rev().map(item);
+        let newer = self.newer.iter().rev().map(|post| item(post));
         let items: Vec<Item> = newer.chain(self.older.iter().map(Row::item)).collect();
         let verdicts = judge(&items, self.older_ends);
         if self.ask.ascending() { self.cut_upwards(self.newer.iter().rev().zip(verdicts).collect()) } else { self.cut_downwards(verdicts) }
@@ -207,7 +260,7 @@ impl<'a> Window<'a> {
         open.map_or(Cut::NeedsOlder, |last| Cut::NeedsPosts(last + 1))
     }
 
-    fn cut_upwards(&self, judged: Vec<(&Known, Verdict)>) -> Cut {
+    fn cut_upwards(&self, judged: Vec<(&Held<Printed>, Verdict)>) -> Cut {
         let mut page = Collected::new(self.ask);
         for (known, verdict) in judged.into_iter().rev() {
             match verdict {
@@ -240,7 +293,7 @@ impl Row {
     }
 }
 
-fn item(known: &Known) -> Item {
+fn item(known: &Printed) -> Item {
     let original = Original::Is(known.original.as_ref().map_or(known.id, |(id, _)| *id));
     Item { original, is_reblog: known.original.is_some(), sure: true }
 }

@@ -23,6 +23,10 @@ pub struct Settings {
     pub partitions: u16,
     /// Memory for serialised posts, in bytes.
     pub post_cache_bytes: u64,
+    /// Memory for posts printed whole, for home pages, in bytes.
+    pub printed_cache_bytes: u64,
+    /// Memory for readers' newest home pages, in bytes.
+    pub home_cache_bytes: u64,
     /// Memory for serialised accounts, in bytes.
     pub account_cache_bytes: u64,
     /// Memory for what readers follow, block, mute and marked, in bytes.
@@ -42,6 +46,8 @@ impl Settings {
             rules: Vec::new(),
             partitions,
             post_cache_bytes: 64 << 20,
+            printed_cache_bytes: 64 << 20,
+            home_cache_bytes: 64 << 20,
             account_cache_bytes: 32 << 20,
             reader_cache_bytes: 64 << 20,
         }

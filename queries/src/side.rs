@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use infra::cache::Stamps;
+use infra::cache::{Kept, Stamps};
 use infra::clock::Clock;
 use infra::progress::Progress;
 use infra::search::SearchIndex;
@@ -75,7 +75,7 @@ impl QuerySide {
     }
 
     /// The reader's own rows, if somebody is signed in.
-    pub(crate) async fn reader(&self, account: Option<AccountId>) -> Result<Option<Arc<Reader>>, QueryError> {
+    pub(crate) async fn reader(&self, account: Option<AccountId>) -> Result<Option<Kept<Reader>>, QueryError> {
         Ok(match account {
             Some(account) => Some(self.caches.reader(account).await?),
             None => None,
@@ -144,9 +144,5 @@ impl Known {
 
     pub(crate) fn shown_in_feeds(&self, reader: Option<&Reader>, now: UnixMillis) -> bool {
         schemas::visibility::shown_in_feeds(reader, &self.post.facts, self.original.as_ref().map(|(_, post)| &post.facts), now)
-    }
-
-    pub(crate) fn shown_in_home(&self, reader: &Reader, now: UnixMillis) -> bool {
-        schemas::visibility::shown_in_home(reader, &self.post.facts, self.original.as_ref().map(|(_, post)| &post.facts), now)
     }
 }

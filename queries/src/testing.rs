@@ -83,6 +83,14 @@ impl World {
         Self { views, source, timelines, search, side, clock, relations: AtomicU64::new(T0 << 16) }
     }
 
+    /// A service over the same rows and timelines whose caches are empty, and stay true only until the next write.
+    pub(crate) fn fresh_side(&self) -> Arc<QuerySide> {
+        let (stamps, progress, told) = (Arc::new(Stamps::new()), Arc::new(Progress::new(1, 4)), self.clock.clone());
+        let settings = Settings { version: "1.2.3".to_owned(), ..Settings::at("https://roost.example", 4) };
+        let tells = Arc::new(move || told.load(Ordering::SeqCst));
+        QuerySide::new(self.views.clone(), stamps, self.timelines.clone(), self.search.clone(), progress, settings, tells)
+    }
+
     pub(crate) async fn write(&self, writes: Vec<(RowKey, Option<bytes::Bytes>)>) {
         let writes = writes.into_iter().map(|(key, value)| RowWrite { key, value, offset: 0 }).collect();
         self.views.commit(Version::Live, ViewBatch { writes, checkpoints: Vec::new() }).await.expect("memory takes all");

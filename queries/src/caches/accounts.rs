@@ -1,6 +1,7 @@
 //! Accounts, serialised once.
 
 use bytes::Bytes;
+use infra::cache::Kept;
 use schemas::AccountId;
 use schemas::api::entities::{Account, AccountParts, Urls};
 use schemas::rows::{AccountRow, AccountStatsRow, Table, keys};
@@ -41,12 +42,17 @@ impl CachedAccount {
 impl Caches {
     /// The account, if it exists.
     pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Held<CachedAccount>>, QueryError> {
+        Ok(Held::of(self.account_or_none(id).await?))
+    }
+
+    /// The account, or that there is none.
+    pub(super) async fn account_or_none(&self, id: AccountId) -> Result<Kept<Option<CachedAccount>>, QueryError> {
         if let Some(held) = self.accounts.get(&id) {
-            return Ok(Held::of(held));
+            return Ok(held);
         }
         let pk = keys::account(id).pk;
         let deps = [(Table::Account, pk.clone()), (Table::AccountStats, pk)];
-        Ok(Held::of(self.accounts.get_or_load(&id, &deps, self.load_account(id)).await?))
+        self.accounts.get_or_load(&id, &deps, self.load_account(id)).await
     }
 
     async fn load_account(&self, id: AccountId) -> Result<Option<CachedAccount>, QueryError> {

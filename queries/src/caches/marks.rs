@@ -3,6 +3,7 @@
 //! The newest [`MARKS_MAX`] rows of a reader (by post) are kept. Most readers have no more, and pages are mostly new, so a page costs one
 //! lookup; posts older than what is kept are read by key.
 
+use infra::cache::Kept;
 use rustc_hash::FxHashMap;
 use schemas::rows::{InteractionRow, Table, keys};
 use schemas::{AccountId, PostId};
@@ -53,13 +54,20 @@ pub(super) fn weigh(marks: &Marks) -> u32 {
 impl Caches {
     /// What the reader did with the posts, in their order.
     pub(crate) async fn marks(&self, reader: AccountId, posts: &[PostId]) -> Result<Vec<Mark>, QueryError> {
-        let held = match self.marks.get(&reader) {
-            Some(held) => held,
-            None => {
-                let deps = [(Table::Interaction, keys::id(reader.0))];
-                self.marks.get_or_load(&reader, &deps, self.load_marks(reader)).await?
-            }
-        };
+        self.marks_among(&*self.newest_marks(reader).await?, reader, posts).await
+    }
+
+    /// The newest marks of a reader. Their stamp is that of all its marks.
+    pub(crate) async fn newest_marks(&self, reader: AccountId) -> Result<Kept<Marks>, QueryError> {
+        if let Some(held) = self.marks.get(&reader) {
+            return Ok(held);
+        }
+        let deps = [(Table::Interaction, keys::id(reader.0))];
+        self.marks.get_or_load(&reader, &deps, self.load_marks(reader)).await
+    }
+
+    /// What the reader did with the posts, in their order, given its newest marks.
+    pub(crate) async fn marks_among(&self, held: &Marks, reader: AccountId, posts: &[PostId]) -> Result<Vec<Mark>, QueryError> {
         let mut marks: Vec<Mark> = posts.iter().map(|post| held.by_post.get(post).copied().unwrap_or_default()).collect();
         let older: Vec<usize> = posts.iter().enumerate().filter(|(_, post)| **post < held.complete_from).map(|(at, _)| at).collect();
         if !older.is_empty() {

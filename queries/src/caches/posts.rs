@@ -1,8 +1,7 @@
 //! Posts, serialised once.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
+use infra::cache::Kept;
 use schemas::api::entities::StatusBody;
 use schemas::rows::{AppRow, KeyPart, StatusCountRow, StatusRow, Table, keys};
 use schemas::visibility::PostFacts;
@@ -31,19 +30,24 @@ pub(super) fn weigh(post: Option<&CachedPost>) -> u32 {
 impl Caches {
     /// The post, if it exists.
     pub(crate) async fn post(&self, id: PostId) -> Result<Option<Held<CachedPost>>, QueryError> {
+        Ok(Held::of(self.post_or_none(id).await?))
+    }
+
+    /// The post, or that there is none.
+    pub(super) async fn post_or_none(&self, id: PostId) -> Result<Kept<Option<CachedPost>>, QueryError> {
         if let Some(held) = self.posts.get(&id) {
-            return Ok(Held::of(held));
+            return Ok(held);
         }
         let pk = keys::status(id).pk;
         let deps = [(Table::Status, pk.clone()), (Table::StatusCount, pk)];
-        Ok(Held::of(self.posts.get_or_load(&id, &deps, self.load_post(id)).await?))
+        self.posts.get_or_load(&id, &deps, self.load_post(id)).await
     }
 
     async fn load_post(&self, id: PostId) -> Result<Option<CachedPost>, QueryError> {
         let Some(row) = self.rows.one::<StatusRow>(keys::status(id)).await? else { return Ok(None) };
         let counts = self.counts(id).await?;
         let app = self.app(row.app).await?;
-        let body = StatusBody::new(id, &row, &counts, app.as_ref().as_ref(), &self.settings.urls);
+        let body = StatusBody::new(id, &row, &counts, app.as_deref(), &self.settings.urls);
         let mut body = serde_json::to_vec(&body).expect("an entity is plain data: writing it to memory cannot fail");
         body.pop();
         Ok(Some(CachedPost { facts: PostFacts::from(&row), body: body.into(), tags: row.content.tags }))
@@ -61,11 +65,11 @@ impl Caches {
         Ok(sum)
     }
 
-    async fn app(&self, id: AppId) -> Result<Arc<Option<AppRow>>, QueryError> {
+    async fn app(&self, id: AppId) -> Result<Option<Held<AppRow>>, QueryError> {
         if id == AppId(0) {
-            return Ok(Arc::new(None));
+            return Ok(None);
         }
         let key = keys::app(id);
-        self.apps.get_or_load(&id, &[(Table::App, key.pk.clone())], self.rows.one(key)).await
+        Ok(Held::of(self.apps.get_or_load(&id, &[(Table::App, key.pk.clone())], self.rows.one(key)).await?))
     }
 }

@@ -1,7 +1,6 @@
 //! Readers: whom each follows, blocks and mutes, and who blocks it.
 
-use std::sync::Arc;
-
+use infra::cache::Kept;
 use schemas::AccountId;
 use schemas::rows::{FolloweeRow, KeyPart, MuteRow, RelationRow, Table, keys};
 use schemas::visibility::{FollowOptions, Reader};
@@ -19,7 +18,7 @@ pub(super) fn weigh(reader: &Reader) -> u32 {
 
 impl Caches {
     /// The reader, as its own rows describe it.
-    pub(crate) async fn reader(&self, account: AccountId) -> Result<Arc<Reader>, QueryError> {
+    pub(crate) async fn reader(&self, account: AccountId) -> Result<Kept<Reader>, QueryError> {
         if let Some(held) = self.readers.get(&account) {
             return Ok(held);
         }

@@ -1,17 +1,24 @@
-//! Random histories: home, paged in every way, equals the naive model, under every timeline policy.
+//! Random histories: home, paged in every way, equals the naive model, under every timeline policy; and its bytes are those of a side that
+//! remembers nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use infra::timelines::NaiveTimelines;
 use infra::timelines::ring::{Policy, RingOptions, RingTimelines};
 use schemas::events::{ReplyTo, Visibility};
-use schemas::rows::StatusRow;
+use schemas::rows::{InteractionRow, StatusCountRow, StatusRow, keys};
+use schemas::{PartitionId, RelationId};
 
 use super::*;
-use crate::testing::{MakeTimelines, World, mention, post_id, says};
+use crate::testing::{MakeTimelines, T0, World, mention, post_id, says};
 
 const ACCOUNTS: u64 = 8;
 const STEPS: u64 = 400;
+const STEP_MS: u64 = 1_000;
+/// Posts of the page that is read after every step.
+const NEWEST: usize = 8;
 
 /// SplitMix64, for histories that are the same everywhere.
 struct Dice(u64);
@@ -32,7 +39,9 @@ struct Model {
     posts: BTreeMap<PostId, StatusRow>,
     follows: BTreeSet<(u64, u64)>,
     blocks: BTreeSet<(u64, u64)>,
-    mutes: BTreeSet<(u64, u64)>,
+    /// When each ends; 0 for never.
+    mutes: BTreeMap<(u64, u64), UnixMillis>,
+    now: UnixMillis,
 }
 
 impl Model {
@@ -66,7 +75,8 @@ impl Model {
         let mut people = vec![author, original.author.0];
         people.extend(original.content.mentions.iter().map(|mention| mention.account.0));
         people.extend(original.in_reply_to.iter().map(|parent| parent.account.0));
-        let unwanted = |person: &u64| self.blocks.contains(&(reader, *person)) || self.mutes.contains(&(reader, *person));
+        let muted = |person: u64| self.mutes.get(&(reader, person)).is_some_and(|ends| *ends == 0 || *ends > self.now);
+        let unwanted = |person: &u64| self.blocks.contains(&(reader, *person)) || muted(*person);
         if people.iter().any(|person| *person != reader && unwanted(person)) {
             return false;
         }
@@ -124,13 +134,36 @@ impl History {
                 self.world.unblock(one, other).await;
             }
             18 if one != other => {
-                self.model.mutes.insert((one, other));
-                self.world.mute(one, other, 0).await;
+                let ends = [0, self.model.now + self.dice.roll(20) * STEP_MS][self.dice.roll(2) as usize];
+                self.model.mutes.insert((one, other), ends);
+                self.world.mute(one, other, ends).await;
             }
             19 => {
                 self.model.mutes.remove(&(one, other));
                 self.world.unmute(one, other).await;
             }
+            _ => {}
+        }
+        self.touch(step).await;
+        self.model.now += self.dice.roll(2) * STEP_MS;
+        self.world.clock.store(self.model.now, Ordering::SeqCst);
+    }
+
+    /// Changes what a page shows, but not which posts: marks, counts, names; sometimes to what it was.
+    async fn touch(&mut self, step: u64) {
+        let (one, other) = (self.dice.roll(ACCOUNTS), self.dice.roll(ACCOUNTS));
+        match (self.dice.roll(4), self.some_post()) {
+            (0, Some((post, _))) => {
+                let mut flag = || (self.dice.roll(2) == 0).then_some(RelationId(step));
+                let row = InteractionRow { favourite: flag(), bookmark: flag(), pin: flag(), ..InteractionRow::default() };
+                self.world.interact(one, post, row).await;
+            }
+            (1, Some((post, _))) => {
+                let count = StatusCountRow { favourites: self.dice.roll(3) as i64, ..StatusCountRow::default() };
+                self.world.put(keys::status_count(post, PartitionId(0)), &count).await;
+            }
+            (2, _) if self.dice.roll(4) > 0 => self.world.account(other, |profile| profile.display_name = format!("at {step}")).await,
+            (2, _) => self.world.remove(keys::account(AccountId(other))).await,
             _ => {}
         }
     }
@@ -178,20 +211,40 @@ impl History {
         }
     }
 
-    async fn page(&self, reader: u64, ask: PageAsk) -> Page<Vec<u64>> {
-        let reader = self.world.side.caches.reader(AccountId(reader)).await.unwrap();
-        let page = self.world.side.home_page(&reader, ask).await.unwrap();
-        Page { items: page.items.iter().map(|known| known.id.0).collect(), links: page.links }
+    /// A page's posts, after its bytes were compared with those of another side, put together in the other way.
+    async fn page(&self, other: &QuerySide, reader: u64, ask: PageAsk) -> Page<Vec<u64>> {
+        let side = &self.world.side;
+        let held = side.caches.reader(AccountId(reader)).await.unwrap();
+        let page = Window::new(side, &held, ask, self.model.now).page().await.unwrap();
+        let items: Vec<u64> = page.items.iter().map(|post| post.id.0).collect();
+        let mut known = Vec::new();
+        for id in &items {
+            known.push(other.known(PostId(*id)).await.unwrap().expect("what is on a page exists"));
+        }
+        let held = other.caches.reader(AccountId(reader)).await.unwrap();
+        let expected = other.render_statuses(known, Some(&held)).await.unwrap();
+        let served = side.home(AccountId(reader), ask).await.unwrap();
+        assert_eq!((served.items.to_bytes(), served.links), (expected, page.links), "reader {reader}, {ask:?}");
+        Page { items, links: page.links }
+    }
+
+    /// The newest page of one reader: often one that is remembered, sometimes after a part of it has changed.
+    async fn compare_newest(&self, when: &str) {
+        let mut expected = self.model.home(0);
+        expected.truncate(NEWEST);
+        let page = self.page(&self.world.side, 0, PageAsk::newest(NEWEST)).await;
+        assert_eq!(page.items, expected, "newest, {when}");
     }
 
     async fn compare(&mut self, when: &str) {
+        let fresh = self.world.fresh_side();
         let reader = self.dice.roll(ACCOUNTS);
         let expected = self.model.home(reader);
         let limit = 1 + self.dice.roll(12) as usize;
         let mut down = Vec::new();
         let mut ask = PageAsk::newest(limit);
         loop {
-            let page = self.page(reader, ask).await;
+            let page = self.page(&fresh, reader, ask).await;
             down.extend(page.items);
             let Some(next) = page.links.next else { break };
             ask.max_id = Some(next);
@@ -200,32 +253,37 @@ impl History {
         let mut up = Vec::new();
         let mut ask = PageAsk { min_id: Some(0), ..PageAsk::newest(limit) };
         loop {
-            let page = self.page(reader, ask).await;
+            let page = self.page(&fresh, reader, ask).await;
             let Some(prev) = page.links.prev else { break };
             up.splice(0..0, page.items);
             ask.min_id = Some(prev);
         }
         assert_eq!(up, expected, "reader {reader}, upwards by {limit}, {when}");
-        self.compare_between(reader, &expected, limit, when).await;
+        self.compare_between(&fresh, reader, &expected, limit, when).await;
     }
 
-    async fn compare_between(&mut self, reader: u64, expected: &[u64], limit: usize, when: &str) {
+    async fn compare_between(&mut self, fresh: &QuerySide, reader: u64, expected: &[u64], limit: usize, when: &str) {
         let (max, since) = (post_id(self.dice.roll(STEPS) * 1_000).0, post_id(self.dice.roll(STEPS) * 1_000).0);
         let between = || expected.iter().copied().filter(|id| *id < max && *id > since);
         let ask = PageAsk { max_id: Some(max), since_id: Some(since), min_id: None, limit };
-        let page = self.page(reader, ask).await;
+        let page = self.page(fresh, reader, ask).await;
         assert_eq!(page.items, between().take(limit).collect::<Vec<_>>(), "{ask:?}, {when}");
         let ask = PageAsk { max_id: Some(max), since_id: None, min_id: Some(since), limit };
-        let page = self.page(reader, ask).await;
+        let page = self.page(fresh, reader, ask).await;
         let skipped = between().count().saturating_sub(limit);
         assert_eq!(page.items, between().skip(skipped).collect::<Vec<_>>(), "{ask:?}, {when}");
     }
 }
 
 async fn run(seed: u64, name: &str, timelines: &MakeTimelines) {
-    let mut history = History { world: World::with(timelines), model: Model::default(), dice: Dice(seed) };
+    let model = Model { now: T0, ..Model::default() };
+    let mut history = History { world: World::with(timelines), model, dice: Dice(seed) };
+    for account in 0..ACCOUNTS {
+        history.world.account(account, |_| {}).await;
+    }
     for step in 0..STEPS {
         history.step(step).await;
+        history.compare_newest(&format!("{name}, seed {seed}, step {step}")).await;
         if step % 7 == 0 {
             history.compare(&format!("{name}, seed {seed}, step {step}")).await;
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use bytes::Bytes;
-use infra::http::{ApiError, Caller, Edge, PageParams, Params, Routes, reply};
+use infra::http::{ApiError, Caller, Edge, PageParams, Params, Pieces, Routes, reply};
 use infra::search::SearchError;
 use infra::timelines::TimelineError;
 use infra::views::ViewError;
@@ -69,6 +69,14 @@ fn page_ask(params: &Params, (usual, most): (usize, usize)) -> Result<PageAsk, A
 fn page(caller: &Caller, page: Page<Bytes>) -> Response {
     let Links { next, prev } = page.links;
     let mut response = reply::ok(page.items);
+    infra::http::Links { next, prev }.write(caller, &mut response);
+    response
+}
+
+/// A page in pieces, with its links.
+fn page_of_pieces(caller: &Caller, page: Page<Pieces>) -> Response {
+    let Links { next, prev } = page.links;
+    let mut response = reply::pieces(page.items);
     infra::http::Links { next, prev }.write(caller, &mut response);
     response
 }

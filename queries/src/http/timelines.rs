@@ -3,7 +3,7 @@
 use axum::extract::State;
 use infra::http::{Caller, Params, PathText, Routes};
 
-use super::{Answer, Shared, page, page_ask};
+use super::{Answer, Shared, page, page_ask, page_of_pieces};
 use crate::feeds::{FeedFilter, TagFilter};
 use crate::paging::STATUSES;
 
@@ -13,7 +13,7 @@ pub(super) fn mount(routes: Routes<Shared>) -> Routes<Shared> {
 
 async fn home(State(shared): State<Shared>, caller: Caller, params: Params) -> Answer {
     let ask = page_ask(&params, STATUSES)?;
-    Ok(page(&caller, shared.side.home(caller.user()?, ask).await?))
+    Ok(page_of_pieces(&caller, shared.side.home(caller.user()?, ask).await?))
 }
 
 async fn public(State(shared): State<Shared>, caller: Caller, params: Params) -> Answer {

@@ -177,7 +177,7 @@ async fn check(world: &World, written: &Written, report: &mut Report) -> Result<
         for page in 0..CHECKED_PAGES {
             let wanted: Vec<u64> = wanted.by_ref().take(PAGE).collect();
             let items = world.node.queries.home(world.id(reader.account), ask).await?.items;
-            ensure!(ids(&items)? == wanted, "page {page} of reader {} is not what was acknowledged", reader.account);
+            ensure!(ids(&items.to_bytes())? == wanted, "page {page} of reader {} is not what was acknowledged", reader.account);
             ask.max_id = wanted.last().copied();
         }
     }

@@ -141,7 +141,7 @@ async fn see(world: &World, reader: AccountId, post: PostId, began: Instant) -> 
     while began.elapsed() < PATIENCE {
         let ask = PageAsk { max_id: Some(post.0 + 1), ..PageAsk::newest(1) };
         let page = world.node.queries.home(reader, ask).await?;
-        if memchr::memmem::find(&page.items, mark.as_bytes()).is_some() {
+        if memchr::memmem::find(&page.items.to_bytes(), mark.as_bytes()).is_some() {
             return Ok(began.elapsed());
         }
         tokio::time::sleep(POLL_EVERY).await;

@@ -1,14 +1,20 @@
 //! `cargo xtask ci`: what continuous integration runs after `cargo test --workspace`. Every step runs even where an
-//! earlier one failed, so that one run tells all; the counts of all steps close it.
+//! earlier one failed, so that one run tells all; the counts of all steps close it. `--cluster` runs what needs real servers.
+
+mod servers;
 
 use crate::tally::Tally;
 use crate::{clients, deploy, faults, golden, openapi, pages, process, root, server, tidy};
 use anyhow::Result;
 use std::time::Instant;
 
-/// Nothing to choose: everybody runs the same.
+/// Which steps: otherwise everybody runs the same.
 #[derive(clap::Args, Debug)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Runs the steps that need real servers instead, which it starts: Kafka, CQL, Elasticsearch and a schema registry.
+    #[arg(long)]
+    cluster: bool,
+}
 
 /// A step's name and what runs it.
 type Step = (&'static str, fn() -> Result<Tally>);
@@ -27,6 +33,9 @@ const STEPS: [Step; 11] = [
     ("short benches", benches),
 ];
 
+/// The steps on real servers.
+const CLUSTER_STEPS: [Step; 1] = [("suites", servers::run)];
+
 /// The benches with the arguments that keep them short.
 const SHORT_BENCHES: [&[&str]; 5] = [
     &["append", "--accounts", "20000", "--seconds", "1", "--runs", "1", "--in-flight", "1024"],
@@ -40,11 +49,12 @@ const SHORT_BENCHES: [&[&str]; 5] = [
 ///
 /// # Errors
 /// Never fails as a whole: a step that could not run counts as failed.
-pub(crate) fn run(_: &Args) -> Result<Tally> {
+pub(crate) fn run(args: &Args) -> Result<Tally> {
     std::env::set_current_dir(root::workspace()?)?;
     let mut all = Tally::default();
     let mut lines = Vec::new();
-    for (name, step) in STEPS {
+    let steps: &[Step] = if args.cluster { &CLUSTER_STEPS } else { &STEPS };
+    for (name, step) in steps {
         println!("==> {name}");
         let started = Instant::now();
         let tally = step().unwrap_or_else(|error| {

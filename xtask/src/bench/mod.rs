@@ -4,6 +4,7 @@
 //! another.
 
 mod append;
+mod cluster;
 mod dice;
 mod fanout;
 mod gen_w1;
@@ -62,6 +63,11 @@ enum Bench {
     /// tantivy itself indexes on one thread and on all cores, in as much memory as it likes and one commit, and finds the newest 20 by a
     /// collector over all segments. Both give the same hits, and a sample those of a look at every document, or the bench fails.
     Search(search::Args),
+    /// Deliveries into home timelines on a real CQL server, beside a prepared statement that writes a row for each.
+    ///
+    /// It starts Cassandra and ends it. Both sides write the same deliveries with as many statements in flight, in turns. Pages of some readers
+    /// equal what was delivered, or the bench fails.
+    ClusterTimelines(cluster::TimelinesArgs),
     /// Workload W1 itself: its size, its shape and its checksum, the same for the same seed.
     Gen(gen_w1::Args),
 }
@@ -71,8 +77,9 @@ enum Bench {
 /// # Errors
 /// Fails where the bench cannot run, or what it measures gives wrong results.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    if cfg!(debug_assertions) {
-        return in_release();
+    let on_servers = matches!(args.bench, Bench::ClusterTimelines(_));
+    if cfg!(debug_assertions) || (on_servers && !cluster::HAS_CLIENTS) {
+        return in_release(on_servers);
     }
     let report = match &args.bench {
         Bench::Append(bench) => append::run(bench)?,
@@ -80,6 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Bench::Home(bench) => home::run(bench)?,
         Bench::Post(bench) => post::run(bench)?,
         Bench::Search(bench) => search::run(bench)?,
+        Bench::ClusterTimelines(bench) => cluster::timelines(bench)?,
         Bench::Gen(bench) => gen_w1::run(bench)?,
     };
     print_report(&report, args.json)?;
@@ -95,9 +103,10 @@ fn print_report(report: &Report, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn in_release() -> Result<ExitCode> {
+fn in_release(on_servers: bool) -> Result<ExitCode> {
+    let features: &[&str] = if on_servers { &["--features", "cluster"] } else { &[] };
     let mut command = crate::process::cargo();
-    command.args(["run", "--release", "--quiet", "--package", "xtask", "--"]).args(std::env::args_os().skip(1));
+    command.args(["run", "--release", "--quiet", "--package", "xtask"]).args(features).arg("--").args(std::env::args_os().skip(1));
     let status = command.status().context("cannot start the release build")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,0 +1,227 @@
+//! Deliveries into home timelines on a real CQL server: packed blocks, as projectors write them, beside a bare prepared statement for each
+//! delivery. Both sides write the same deliveries with as many statements in flight, in turns; the server says how many rows there are.
+//!
+//! Eight partitions apply their posts at once in steps of 280, as steps of 512 records hold. Pages of some readers are compared with what was
+//! delivered, or the bench fails.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use infra::cql::{CqlClient, CqlUrl, migrate};
+use infra::timelines::cql::{CqlTimelineOptions, CqlTimelines};
+use infra::timelines::{Entry, MemorySource, Stretch, TimelineOp, Timelines};
+use schemas::{AccountId, PartitionId, PostId, Snowflake};
+
+use super::super::dice::Dice;
+use super::super::report::Report;
+use super::TimelinesArgs;
+use crate::cluster::{Cluster, Kind, Options};
+
+const SEED: u64 = 1;
+const PARTITIONS: u32 = 8;
+/// Posts of one `apply`.
+const STEP_POSTS: usize = 280;
+/// Statements in flight of the bare writer: the bound of the client that both sides share.
+const IN_FLIGHT: usize = 256;
+/// Readers who sit down at once.
+const SITTING: usize = 32;
+const START_MS: u64 = 1_700_000_000_000;
+/// Time between two turns' first posts.
+const TURN_MS: u64 = 100_000;
+/// Numbers of readers begin here, those of authors at one.
+const READERS_FROM: u64 = 1_000_000;
+const SAMPLED_READERS: u32 = 50;
+const PAGE: usize = 40;
+
+/// Starts Cassandra, measures, and ends it.
+pub(super) fn run(args: &TimelinesArgs) -> Result<Report> {
+    ensure!(args.readers > 0 && args.authors > 0 && args.posts >= PARTITIONS, "there is nothing to deliver");
+    let cluster = Cluster::up(&Options { kinds: vec![Kind::Cql], brokers: 1 })?;
+    let server = cluster.address(Kind::Cql).context("Cassandra was started")?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
+    let report = runtime.block_on(measure(&server, args))?;
+    cluster.down()?;
+    Ok(report)
+}
+
+/// A row of the bare writer.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    reader: AccountId,
+    entry: Entry,
+}
+
+/// Who gets whose posts, and what has been posted.
+struct World {
+    audiences: Vec<Vec<AccountId>>,
+    dice: Dice,
+    delivered: BTreeMap<AccountId, Vec<Entry>>,
+}
+
+impl World {
+    fn new(args: &TimelinesArgs, source: &MemorySource) -> Self {
+        let mut dice = Dice::new(SEED);
+        let mut audiences = Vec::new();
+        for author in 1..=args.authors {
+            let mut audience: Vec<AccountId> = (0..args.audience).map(|_| reader(dice.below(args.readers))).collect();
+            audience.sort_unstable();
+            audience.dedup();
+            for reader in &audience {
+                source.follow(*reader, AccountId(u64::from(author)));
+            }
+            audiences.push(audience);
+        }
+        Self { audiences, dice, delivered: BTreeMap::new() }
+    }
+
+    /// The posts of a turn, by partition, and the rows that they come to.
+    fn turn(&mut self, args: &TimelinesArgs, turn: u32) -> (Vec<Vec<TimelineOp>>, Vec<Row>) {
+        let (mut ops, mut rows) = (Vec::new(), Vec::new());
+        for partition in 0..PARTITIONS {
+            let mut of_partition = Vec::new();
+            for n in 0..u64::from(args.posts / PARTITIONS) {
+                let author = self.dice.below(args.authors);
+                let id = Snowflake::new(START_MS + u64::from(turn) * TURN_MS + n, PartitionId(partition as u16), 0);
+                let entry = Entry { post: PostId(id.0), author: AccountId(u64::from(author) + 1), flags: 0 };
+                for reader in self.audiences.get(author as usize).map_or(&[][..], Vec::as_slice) {
+                    rows.push(Row { reader: *reader, entry });
+                    self.delivered.entry(*reader).or_default().push(entry);
+                }
+                of_partition.push(TimelineOp::Posted(entry));
+            }
+            ops.push(of_partition);
+        }
+        (ops, rows)
+    }
+}
+
+fn reader(number: u32) -> AccountId {
+    AccountId(READERS_FROM + u64::from(number))
+}
+
+async fn measure(server: &str, args: &TimelinesArgs) -> Result<Report> {
+    let url: CqlUrl = format!("cql://{server}/roost_bench").parse()?;
+    let client = Arc::new(CqlClient::connect(&url).await?);
+    migrate(&client, &url.replication()).await?;
+    client.run_once("CREATE TABLE KS.bare (reader bigint, post bigint, author bigint, flags int, PRIMARY KEY (reader, post))").await?;
+    let source = Arc::new(MemorySource::new());
+    let mut world = World::new(args, &source);
+    let options = CqlTimelineOptions::default();
+    let timelines = Arc::new(CqlTimelines::open(client.clone(), source, Arc::new(|| START_MS), options).await?);
+    sit_down(&timelines, args.readers).await?;
+    let (mut bare_per_s, mut packed_per_s, mut rows_per_s) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut deliveries, mut packed_rows) = (0.0, 0.0);
+    for turn in 0..args.runs {
+        let (ops, rows) = world.turn(args, turn);
+        let count = rows.len() as f64;
+        // Neither side has the server to itself first in all turns.
+        let bare_first = turn % 2 == 0;
+        if bare_first {
+            bare_per_s.push(count / write_bare(&client, rows.clone()).await?);
+        }
+        let before = blocks(&client).await?;
+        let took_s = apply(&timelines, &ops).await?;
+        let written = (blocks(&client).await? - before) as f64;
+        packed_per_s.push(count / took_s);
+        rows_per_s.push(written / took_s);
+        if !bare_first {
+            bare_per_s.push(count / write_bare(&client, rows).await?);
+        }
+        deliveries += count;
+        packed_rows += written;
+    }
+    compare(&timelines, &world, args).await?;
+    let mut report = Report::new("cluster-timelines");
+    report.note("server", "CQL (Cassandra 5), one node on this machine");
+    report.note(
+        "method",
+        "the same deliveries in turns: a prepared statement each, and blocks through the timelines port; 256 statements in flight",
+    );
+    report.add("deliveries", deliveries);
+    report.add("deliveries_per_block", deliveries / packed_rows.max(1.0));
+    report.add_spread("bare", "_per_s", &bare_per_s);
+    report.add_spread("packed", "_per_s", &packed_per_s);
+    report.add_spread("packed_rows", "_per_s", &rows_per_s);
+    report.add_spread("deliveries_packed_to_bare", "_ratio", &ratios(&packed_per_s, &bare_per_s));
+    report.add_spread("rows_packed_to_bare", "_ratio", &ratios(&rows_per_s, &bare_per_s));
+    Ok(report)
+}
+
+fn ratios(these: &[f64], those: &[f64]) -> Vec<f64> {
+    these.iter().zip(those).map(|(this, that)| this / that).collect()
+}
+
+/// Gives every reader a seat.
+async fn sit_down(timelines: &Arc<CqlTimelines>, readers: u32) -> Result<()> {
+    let lanes = (0..SITTING).map(|lane| {
+        let timelines = timelines.clone();
+        tokio::spawn(async move {
+            for number in (0..readers).skip(lane).step_by(SITTING) {
+                timelines.home(reader(number), Stretch { limit: 1, ..Stretch::default() }).await?;
+            }
+            anyhow::Ok(())
+        })
+    });
+    join(lanes.collect()).await
+}
+
+/// Writes a row for each delivery; says how many seconds it took.
+async fn write_bare(client: &Arc<CqlClient>, rows: Vec<Row>) -> Result<f64> {
+    let insert = client.prepare("INSERT INTO KS.bare (reader, post, author, flags) VALUES (?, ?, ?, ?) USING TIMESTAMP ?").await?;
+    let rows = Arc::new(rows);
+    let began = Instant::now();
+    let lanes = (0..IN_FLIGHT).map(|lane| {
+        let (client, insert, rows) = (client.clone(), insert.clone(), rows.clone());
+        tokio::spawn(async move {
+            for Row { reader, entry } in rows.iter().skip(lane).step_by(IN_FLIGHT) {
+                client.run(&insert, (reader.0 as i64, entry.post.0 as i64, entry.author.0 as i64, 0_i32, 1_i64)).await?;
+            }
+            anyhow::Ok(())
+        })
+    });
+    join(lanes.collect()).await?;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+/// Applies the posts of all partitions at once, each in steps; says how many seconds it took.
+async fn apply(timelines: &Arc<CqlTimelines>, ops: &[Vec<TimelineOp>]) -> Result<f64> {
+    let began = Instant::now();
+    let lanes = ops.iter().map(|ops| {
+        let (timelines, ops) = (timelines.clone(), ops.clone());
+        tokio::spawn(async move {
+            for step in ops.chunks(STEP_POSTS) {
+                timelines.apply(step).await?;
+            }
+            anyhow::Ok(())
+        })
+    });
+    join(lanes.collect()).await?;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+async fn join(lanes: Vec<tokio::task::JoinHandle<Result<()>>>) -> Result<()> {
+    for lane in lanes {
+        lane.await.context("a writer panicked")??;
+    }
+    Ok(())
+}
+
+async fn blocks(client: &CqlClient) -> Result<i64> {
+    let count = client.prepare("SELECT COUNT(*) FROM KS.timeline_blocks").await?;
+    let rows = client.rows::<(i64,)>(&count, ()).await?;
+    rows.first().map(|(count,)| *count).context("a count is one row")
+}
+
+/// Compares pages with what was delivered.
+async fn compare(timelines: &CqlTimelines, world: &World, args: &TimelinesArgs) -> Result<()> {
+    for number in (0..args.readers).step_by(args.readers.div_ceil(SAMPLED_READERS) as usize) {
+        let page = timelines.home(reader(number), Stretch { limit: PAGE, ..Stretch::default() }).await?;
+        let mut expected = world.delivered.get(&reader(number)).cloned().unwrap_or_default();
+        expected.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.post));
+        expected.truncate(PAGE);
+        ensure!(page == expected, "the page of reader {number} differs from what was delivered");
+    }
+    Ok(())
+}

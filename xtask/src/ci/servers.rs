@@ -13,8 +13,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// The suites, and the servers that they need.
-const SUITES: [(&str, Kind); 7] = [
+const SUITES: [(&str, Kind); 8] = [
     ("log_kafka", Kind::Kafka),
+    ("notices_kafka", Kind::Kafka),
     ("cql_views", Kind::Cql),
     ("cql_timelines", Kind::Cql),
     ("cql_blobs", Kind::Cql),

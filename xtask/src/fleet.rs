@@ -4,11 +4,15 @@ use crate::cluster::{Cluster, Kind};
 use crate::server::{self, Addresses, Server};
 use crate::{process, root};
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Longest wait until every partition has a process that writes it and one that projects it.
 const SHARED_OUT_WAIT: Duration = Duration::from_secs(60);
+/// Longest wait for a process to say whether it is ready.
+const READY_ANSWER_WAIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 /// Partitions of the log: enough for every process of two roles to have some.
 const PARTITIONS: usize = 6;
@@ -123,38 +127,70 @@ impl Fleet {
         if kill { member.server.kill() } else { member.server.stop() }
     }
 
+    /// Pauses the first process of a role (SIGSTOP).
+    ///
+    /// # Errors
+    /// Fails where there is none.
+    pub(crate) fn pause(&self, role: Role) -> Result<()> {
+        self.first(role)?.server.signal(Signal::STOP)
+    }
+
+    /// Lets the first process of a role go on (SIGCONT).
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub(crate) fn resume(&self, role: Role) -> Result<()> {
+        self.first(role)?.server.signal(Signal::CONT)
+    }
+
+    fn first(&self, role: Role) -> Result<&Member> {
+        self.members.iter().find(|member| member.role == role).with_context(|| format!("no {} left", role.name()))
+    }
+
     /// Returns the addresses of the processes of a role.
     pub(crate) fn of(&self, role: Role) -> Vec<&Addresses> {
         self.members.iter().filter(|member| member.role == role).map(|member| &member.addresses).collect()
     }
 
-    /// Waits until every partition is written by one process and projected by one.
+    /// Waits until every process is ready and every partition is written by one process and projected by one.
     ///
     /// # Errors
     /// Fails where that takes too long.
     pub(crate) fn wait_shared_out(&self) -> Result<()> {
         let began = Instant::now();
         loop {
-            let (writes, projects) = (self.count(Role::Commands, "writes"), self.count(Role::Projectors, "projects"));
-            if writes == PARTITIONS && projects == PARTITIONS {
-                println!("all partitions at work after {:.3} s", began.elapsed().as_secs_f64());
+            let missing = self.missing();
+            if missing.is_empty() {
+                println!("all at work after {:.3} s", began.elapsed().as_secs_f64());
                 return Ok(());
             }
             if began.elapsed() > SHARED_OUT_WAIT {
-                bail!("of {PARTITIONS} partitions {writes} have a writer and {projects} a projector\n{}", self.logs());
+                bail!("not all at work after {} s:\n  {}\n{}", SHARED_OUT_WAIT.as_secs(), missing.join("\n  "), self.logs());
             }
             std::thread::sleep(POLL);
         }
     }
 
-    /// Returns how many partitions the processes of a role say they do something with.
-    fn count(&self, role: Role, what: &str) -> usize {
-        let of_one = |addresses: &&Addresses| {
-            let mut answer = ureq::get(format!("{}/readyz", addresses.operators_url())).call().ok()?;
-            let told: serde_json::Value = answer.body_mut().read_json().ok()?;
-            Some(told.get("partitions")?.as_array()?.iter().filter(|partition| partition.get(what) == Some(&true.into())).count())
-        };
-        self.of(role).iter().filter_map(of_one).sum()
+    /// Says what keeps the processes from their work.
+    fn missing(&self) -> Vec<String> {
+        let (mut missing, mut writes, mut projects) = (Vec::new(), 0, 0);
+        for member in &self.members {
+            let told = readiness(&member.addresses).unwrap_or_default();
+            let with = |what: &str| {
+                let partitions = told.get("partitions").and_then(Value::as_array);
+                partitions.map_or(0, |all| all.iter().filter(|partition| partition.get(what) == Some(&Value::Bool(true))).count())
+            };
+            writes += with("writes");
+            projects += with("projects");
+            if told.get("ready") != Some(&Value::Bool(true)) {
+                let what = told.get("missing").map_or_else(|| "no answer".to_owned(), Value::to_string);
+                missing.push(format!("{} at {}: {what}", member.role.name(), member.addresses.url()));
+            }
+        }
+        if writes != PARTITIONS || projects != PARTITIONS {
+            missing.push(format!("of {PARTITIONS} partitions {writes} have a writer and {projects} a projector"));
+        }
+        missing
     }
 
     /// Returns the end of every process's log.
@@ -195,4 +231,11 @@ fn settings(cluster: &Cluster, name: &str) -> Result<Vec<String>> {
         settings.push(format!("registry={registry}"));
     }
     Ok(settings)
+}
+
+/// What a process says of its readiness.
+fn readiness(addresses: &Addresses) -> Option<Value> {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(READY_ANSWER_WAIT)).http_status_as_error(false).build().into();
+    agent.get(format!("{}/readyz", addresses.operators_url())).call().ok()?.body_mut().read_json().ok()
 }

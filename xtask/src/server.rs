@@ -159,6 +159,14 @@ impl Server {
         Ok(())
     }
 
+    /// Sends the server a signal.
+    ///
+    /// # Errors
+    /// Fails where it is gone.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), signal).context("cannot signal the server")
+    }
+
     /// Returns the end of what the server logged.
     pub(crate) fn log_tail(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();

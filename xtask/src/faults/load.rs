@@ -1,4 +1,4 @@
-//! The writers: one thread each, one action after another, until the server is gone.
+//! The writers: one thread each, one action after another, until the server is gone, or until they are told to stop.
 
 use super::Account;
 use super::action::{Action, Attempt, Outcome};
@@ -6,16 +6,17 @@ use super::choose::{Mine, Recent};
 use super::journal::Journal;
 use super::known::{Is, Known};
 use anyhow::{Context, Result, bail};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longest wait for one answer; the server answers within milliseconds or is dead.
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
-/// How long an action is tried again while the server asks to wait, or does not show what another writer was told is there.
+/// How long an action is tried again by default while the server asks to wait, or does not show what another writer was told is there.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A stretch of load that ends with a kill.
+/// A stretch of load.
 pub(super) struct Round {
     /// Names the keys of its attempts.
     pub(super) number: u32,
@@ -23,22 +24,60 @@ pub(super) struct Round {
     pub(super) seed: u64,
 }
 
+/// How a writer takes what is no answer.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    /// Whether the attempt was sent before.
+    again: bool,
+    /// Whether to send on, under the same key, where nothing came back: others will answer.
+    insists: bool,
+    patience: Duration,
+}
+
+impl Manner {
+    /// Whoever speaks to one server, which may be gone.
+    const ONCE: Self = Self { again: false, insists: false, patience: PATIENCE };
+}
+
 /// Writes as every writer until `kill` has killed the server.
 ///
 /// # Errors
 /// Fails where a server that is alive refuses what it must take.
 pub(super) fn run(url: &str, journal: &Journal, round: &Round, kill: impl FnOnce() -> Result<()>) -> Result<()> {
+    write_all(&[url.to_owned()], journal, round, Manner::ONCE, kill)
+}
+
+/// Writes as every writer through servers that stay, whatever happens behind them, until `fault` has returned. What has no answer is sent
+/// on under the same key for as long as `patience`.
+///
+/// # Errors
+/// Fails where something is refused that must be taken, or has no answer in that time.
+pub(super) fn run_through(
+    urls: &[String],
+    journal: &Journal,
+    round: &Round,
+    patience: Duration,
+    fault: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    write_all(urls, journal, round, Manner { again: false, insists: true, patience }, fault)
+}
+
+fn write_all(urls: &[String], journal: &Journal, round: &Round, manner: Manner, until: impl FnOnce() -> Result<()>) -> Result<()> {
     let known = Known::of(&journal.attempts());
     let recent = Recent::of(&known);
     let cast = journal.cast();
+    let told = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let (known, recent) = (&known, &recent);
+        let (known, recent, told) = (&known, &recent, &told);
         let write = |number: usize| {
             let mine = Mine::of(known, cast, number, recent, round.seed.wrapping_add(number as u64));
-            move || write(url, journal, number, mine, round)
+            let url = urls.get(number % urls.len().max(1)).map(String::as_str).unwrap_or_default();
+            move || write(&Writer { url, journal, number, round, manner, told }, mine)
         };
         let threads: Vec<_> = (0..cast.writers.len()).map(|number| scope.spawn(write(number))).collect();
-        kill()?;
+        let done = until();
+        told.store(true, Ordering::Relaxed);
+        done?;
         for thread in threads {
             thread.join().map_err(|_| anyhow::anyhow!("a writer panicked"))??;
         }
@@ -46,12 +85,25 @@ pub(super) fn run(url: &str, journal: &Journal, round: &Round, kill: impl FnOnce
     })
 }
 
-fn write(url: &str, journal: &Journal, number: usize, mut mine: Mine<'_>, round: &Round) -> Result<()> {
+/// One of the writers.
+struct Writer<'a> {
+    url: &'a str,
+    journal: &'a Journal,
+    number: usize,
+    round: &'a Round,
+    manner: Manner,
+    /// Whether to stop.
+    told: &'a AtomicBool,
+}
+
+fn write(writer: &Writer<'_>, mut mine: Mine<'_>) -> Result<()> {
+    let Writer { url, journal, number, round, manner, told } = writer;
     let agent = agent();
-    for count in 0.. {
-        let attempt = Attempt { writer: number, key: format!("k{}w{number}n{count}", round.number), action: mine.next() };
+    // A server that was killed ends its writers; one that stays does not.
+    for count in (0..).take_while(|_| !manner.insists || !told.load(Ordering::Relaxed)) {
+        let attempt = Attempt { writer: *number, key: format!("k{}w{number}n{count}", round.number), action: mine.next() };
         journal.sent(&attempt)?;
-        let outcome = until_answered(journal, url, &agent, &attempt, false)?;
+        let outcome = until_answered(journal, url, &agent, &attempt, *manner)?;
         journal.answered(&attempt.key, outcome.clone())?;
         match (&attempt.action, &outcome) {
             (_, Outcome::Unknown) => break,
@@ -70,7 +122,8 @@ pub(super) fn again(url: &str, journal: &Journal) -> Result<usize> {
     let agent = agent();
     let unanswered = journal.unanswered();
     for attempt in &unanswered {
-        let outcome = match (until_answered(journal, url, &agent, attempt, true)?, &attempt.action) {
+        let manner = Manner { again: true, ..Manner::ONCE };
+        let outcome = match (until_answered(journal, url, &agent, attempt, manner)?, &attempt.action) {
             // It was done before the server was killed: there is nothing left to delete.
             (Outcome::Refused, Action::Delete { .. }) => Outcome::Ok(String::new()),
             (Outcome::Refused, _) => Outcome::Moot,
@@ -83,17 +136,19 @@ pub(super) fn again(url: &str, journal: &Journal) -> Result<usize> {
 }
 
 /// Sends an attempt as often as the server asks for.
-fn until_answered(journal: &Journal, url: &str, agent: &ureq::Agent, attempt: &Attempt, again: bool) -> Result<Outcome> {
+fn until_answered(journal: &Journal, url: &str, agent: &ureq::Agent, attempt: &Attempt, manner: Manner) -> Result<Outcome> {
     let writer = journal.cast().writers.get(attempt.writer).context("attempts name their writer")?;
-    let (started, mut busy) = (Instant::now(), false);
+    let (started, mut open) = (Instant::now(), false);
     loop {
         match send(agent, url, writer, attempt)? {
-            Answer::Outcome(outcome) => return Ok(outcome),
-            // What was answered with 503 before may have been done.
-            Answer::NotFound if may_be_gone(attempt, again, journal) => return Ok(if busy { Outcome::Moot } else { Outcome::Refused }),
+            Answer::Outcome(outcome) if outcome != Outcome::Unknown || !manner.insists => return Ok(outcome),
+            // What was answered with 503 before, or not at all, may have been done.
+            Answer::NotFound if may_be_gone(attempt, manner.again || open, journal) => {
+                return Ok(if open { Outcome::Moot } else { Outcome::Refused });
+            }
             answer => {
-                anyhow::ensure!(started.elapsed() < PATIENCE, "{attempt:?}: {answer:?} for {} s", PATIENCE.as_secs());
-                busy |= matches!(answer, Answer::Busy);
+                anyhow::ensure!(started.elapsed() < manner.patience, "{attempt:?}: {answer:?} for {} s", manner.patience.as_secs());
+                open |= !matches!(answer, Answer::NotFound);
             }
         }
         std::thread::sleep(PAUSE);

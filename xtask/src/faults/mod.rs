@@ -11,6 +11,7 @@
 mod action;
 mod check;
 mod choose;
+mod cluster;
 mod journal;
 mod known;
 mod load;
@@ -21,6 +22,7 @@ use crate::tally::Tally;
 use crate::{process, root};
 use anyhow::{Context, Result};
 use check::{api, log};
+use cluster::Fault;
 use journal::Journal;
 use load::Round;
 use rand::rngs::StdRng;
@@ -38,6 +40,8 @@ const BYSTANDERS: usize = 4;
 const KILL_WITHIN_MS: u64 = 500;
 /// Time from the start after a kill to being ready beyond which a start is told of: how busy the machine is must not fail the run.
 const READY_MAX: Duration = Duration::from_secs(5);
+/// How long after being ready the views may trail what the log held when it was opened.
+const CATCH_UP: Duration = Duration::from_secs(5);
 /// Keeps the seeds of rounds and writers apart.
 const SEED_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -56,6 +60,13 @@ pub(crate) struct Args {
     /// Keeps the data folder, the server's log and the journal, and prints where they are.
     #[arg(long)]
     keep: bool,
+    /// Injects faults into a cluster instead: processes in their roles on real servers with three Kafka brokers, this many times each of
+    /// `--faults`.
+    #[arg(long, value_name = "TIMES", num_args = 0..=1, default_missing_value = "1", conflicts_with_all = ["kill9", "check"])]
+    cluster: Option<u32>,
+    /// Which of them, by commas; all by default.
+    #[arg(long, value_enum, value_delimiter = ',', requires = "cluster")]
+    faults: Vec<Fault>,
     /// Writes nothing new: checks the kept folder of a run that was killed itself.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["kill9", "keep"])]
     check: Option<PathBuf>,
@@ -64,7 +75,7 @@ pub(crate) struct Args {
 impl Default for Args {
     /// The short run of continuous integration.
     fn default() -> Self {
-        Self { kill9: 10, seed: 1, binaries: None, keep: false, check: None }
+        Self { kill9: 10, seed: 1, binaries: None, keep: false, cluster: None, faults: Vec::new(), check: None }
     }
 }
 
@@ -107,6 +118,9 @@ impl Folder {
 /// # Errors
 /// Fails at the first round that does not hold, since later ones would build on a broken state.
 pub(crate) fn run(args: &Args) -> Result<Tally> {
+    if let Some(times) = args.cluster {
+        return cluster::run(times, args);
+    }
     let binaries = binaries(args)?;
     if let Some(folder) = &args.check {
         return check_kept(&binaries, &Folder::of(folder));
@@ -190,7 +204,7 @@ fn rounds(args: &Args, binaries: &Binaries, folder: &Folder) -> Result<Tally> {
 /// Checks a server after its restart. Returns how many attempts were sent again.
 fn check(binaries: &Binaries, addresses: &Addresses, journal: &Journal, slowest: &mut Slowest) -> Result<usize> {
     let url = addresses.url();
-    slowest.behind = slowest.behind.max(api::all(&url, journal).context("as the server came up")?);
+    slowest.behind = slowest.behind.max(api::all(&url, journal, CATCH_UP).context("as the server came up")?);
     let sent_again = load::again(&url, journal)?;
     log::all(&binaries.replay_tools, &addresses.operators_url(), journal)?;
     let verify = Command::new(&binaries.replay_tools).args(["verify", "--ops", &addresses.operators_url()]).output()?;
@@ -201,7 +215,8 @@ fn check(binaries: &Binaries, addresses: &Addresses, journal: &Journal, slowest:
 
 /// The last look, with every attempt answered; then the server stops and its folder is verified, what the write side decides on included.
 fn finish(binaries: &Binaries, folder: &Folder, addresses: &Addresses, journal: &Journal, server: Server) -> Result<()> {
-    let seen = api::all(&addresses.url(), journal).and_then(|_| log::all(&binaries.replay_tools, &addresses.operators_url(), journal));
+    let seen =
+        api::all(&addresses.url(), journal, CATCH_UP).and_then(|_| log::all(&binaries.replay_tools, &addresses.operators_url(), journal));
     let commands = seen.with_context(|| format!("at the end\n{}", server.log_tail()))?;
     println!("faults: {commands} commands in the log, none of them twice");
     server.stop()?;

@@ -15,6 +15,8 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 1_048_588;
 pub(crate) const ASK_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a delivery may take; see docs/decisions/0009-kafka-log.md, "Time-outs".
 const DELIVERY_MS: &str = "20000";
+/// How old what a client knows of topics and their leaders may be, in milliseconds.
+const METADATA_AGE_MS: &str = "5000";
 /// How long the tail's question for new records stays open, in milliseconds; see [`consumer`].
 pub(super) const TAIL_WAIT_MS: u32 = 100;
 /// The same for readers behind the tail, who mostly ask for what is there.
@@ -56,6 +58,8 @@ pub(crate) fn client(url: &KafkaUrl) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("client.id", "roost");
     config.set("topic.metadata.propagation.max.ms", "5000");
+    // A broker that has just come back may not know the topic yet and say so; a client that asked it believes that until it asks again.
+    config.set("topic.metadata.refresh.interval.ms", METADATA_AGE_MS);
     config.set("reconnect.backoff.ms", "50").set("reconnect.backoff.max.ms", "1000");
     for (name, value) in url.properties() {
         config.set(name, value);

@@ -12,21 +12,19 @@ use std::time::{Duration, Instant};
 
 /// Statuses of one page: the most that the API gives.
 const PAGE: usize = 40;
-/// How long after being ready the views may trail what the log held when it was opened.
-const CATCH_UP: Duration = Duration::from_secs(5);
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Checks everything against the journal, until it agrees or the views have had their time. Returns how long that took.
+/// Checks everything against the journal, until it agrees or the views have had `catch_up` to. Returns how long that took.
 ///
 /// # Errors
 /// Fails with everything that is lost, doubled, foreign or miscounted.
-pub(in super::super) fn all(url: &str, journal: &Journal) -> Result<Duration> {
+pub(in super::super) fn all(url: &str, journal: &Journal, catch_up: Duration) -> Result<Duration> {
     let started = Instant::now();
     loop {
         let asked = started.elapsed();
         let checked = once(url, journal);
-        if checked.is_ok() || asked > CATCH_UP {
+        if checked.is_ok() || asked > catch_up {
             return checked.map(|()| asked);
         }
         std::thread::sleep(POLL);

@@ -27,10 +27,16 @@ pub struct SeenPost {
     pub visibility: Visibility,
 }
 
-/// Why the read side could not serve: ours to mend; the caller may retry.
-#[derive(Debug, thiserror::Error)]
-#[error("read side failed: {0}")]
-pub struct ReadError(pub String);
+/// Why the read side could not answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// The same call may succeed later.
+    #[error("read side is not available: {0}")]
+    Retryable(String),
+    /// A store that failed for good, or a row that this build cannot read.
+    #[error("read side failed: {0}")]
+    Failed(String),
+}
 
 /// The read side, as writes need it.
 #[async_trait]

@@ -23,8 +23,20 @@ pub enum QueryError {
     Row(#[from] BadRow),
 }
 
+impl QueryError {
+    /// Whether the same read may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Views(error) => matches!(error, ViewError::Retryable(_)),
+            Self::Timelines(error) => matches!(error, TimelineError::Retryable(_)),
+            Self::Search(error) => matches!(error, SearchError::Retryable(_)),
+            Self::Row(_) => false,
+        }
+    }
+}
+
 impl From<QueryError> for ReadError {
     fn from(error: QueryError) -> Self {
-        Self(error.to_string())
+        if error.is_retryable() { Self::Retryable(error.to_string()) } else { Self::Failed(error.to_string()) }
     }
 }

@@ -199,7 +199,10 @@ impl From<ViewError> for ApiError {
 
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            ReadError::Retryable(_) => Self::Unavailable(error.to_string()),
+            ReadError::Failed(_) => Self::Internal(error.to_string()),
+        }
     }
 }
 
@@ -231,6 +234,7 @@ mod tests {
         check(Rejection::FollowCap { limit: 7 }, 422, r#"{"error":"Validation failed: You cannot follow more than 7 accounts"}"#);
         check(CommandError::Failed("disk".to_owned()), 500, r#"{"error":"An unexpected error occurred"}"#);
         check(CommandError::Overloaded, 503, r#"{"error":"The server is over capacity, please try again"}"#);
-        check(ReadError("row".to_owned()), 500, r#"{"error":"An unexpected error occurred"}"#);
+        check(ReadError::Retryable("away".to_owned()), 503, r#"{"error":"The server is over capacity, please try again"}"#);
+        check(ReadError::Failed("row".to_owned()), 500, r#"{"error":"An unexpected error occurred"}"#);
     }
 }

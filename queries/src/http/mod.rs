@@ -14,9 +14,6 @@ use std::sync::Arc;
 use axum::response::Response;
 use bytes::Bytes;
 use infra::http::{ApiError, Caller, Edge, PageParams, Params, Pieces, Routes, reply};
-use infra::search::SearchError;
-use infra::timelines::TimelineError;
-use infra::views::ViewError;
 
 use crate::error::QueryError;
 use crate::paging::{Links, Page, PageAsk};
@@ -49,13 +46,7 @@ fn mounted(edge: Arc<Edge>) -> Routes<Shared> {
 
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
-        let retryable = match &error {
-            QueryError::Views(error) => matches!(error, ViewError::Retryable(_)),
-            QueryError::Timelines(error) => matches!(error, TimelineError::Retryable(_)),
-            QueryError::Search(error) => matches!(error, SearchError::Retryable(_)),
-            QueryError::Row(_) => false,
-        };
-        if retryable { Self::Unavailable(error.to_string()) } else { Self::Internal(error.to_string()) }
+        if error.is_retryable() { Self::Unavailable(error.to_string()) } else { Self::Internal(error.to_string()) }
     }
 }
 

@@ -197,7 +197,7 @@ impl ReadSide for TestReads {
     }
 
     async fn account(&self, account: AccountId) -> Result<Option<AccountRow>, ReadError> {
-        let rows = self.views.get(Version::Live, &[keys::account(account)]).await.map_err(|error| ReadError(error.to_string()))?;
+        let rows = self.views.get(Version::Live, &[keys::account(account)]).await.map_err(|error| ReadError::Failed(error.to_string()))?;
         Ok(rows.into_iter().next().flatten().map(|bytes| codec::decode(&bytes).unwrap()))
     }
 

@@ -72,7 +72,7 @@ async fn scans_walk_through_buckets() {
         let id = |n: u64| (n % 9) << 48 | n;
         let row = |n: u64| RowWrite {
             key: RowKey::new(Table::AuthorList, keys::id(n % 2), keys::id(id(n))),
-            value: (n % 5 != 0).then(|| Bytes::from(n.to_string())),
+            value: (!n.is_multiple_of(5)).then(|| Bytes::from(n.to_string())),
             offset: n,
         };
         for writes in [(0..150).map(row).collect::<Vec<_>>(), (0..40).map(|n| RowWrite { offset: 200, ..row(n + 3) }).collect()] {

@@ -34,7 +34,12 @@ const STEPS: [Step; 11] = [
 ];
 
 /// The steps on real servers.
-const CLUSTER_STEPS: [Step; 1] = [("suites", servers::run)];
+const CLUSTER_STEPS: [Step; 4] = [
+    ("suites", servers::run),
+    ("clients, 1 each", || clients::run(&clients::Args::in_roles(1))),
+    ("clients, 2 each", || clients::run(&clients::Args::in_roles(2))),
+    ("faults", || faults::run(&faults::Args::on_a_cluster())),
+];
 
 /// The benches with the arguments that keep them short.
 const SHORT_BENCHES: [&[&str]; 5] = [

@@ -44,6 +44,13 @@ pub(crate) struct Args {
     rest: Vec<String>,
 }
 
+impl Args {
+    /// Against so many processes of each role on real servers.
+    pub(crate) fn in_roles(each: usize) -> Self {
+        Self { cluster: true, each, ..Self::default() }
+    }
+}
+
 /// Runs the suites and returns what they counted.
 ///
 /// # Errors

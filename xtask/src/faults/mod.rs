@@ -79,6 +79,13 @@ impl Default for Args {
     }
 }
 
+impl Args {
+    /// Each fault of a cluster once.
+    pub(crate) fn on_a_cluster() -> Self {
+        Self { cluster: Some(1), ..Self::default() }
+    }
+}
+
 /// An account with its token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Account {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use infra::log::place::LogPlace;
 
 /// Reads, rebuilds and verifies a Roost deployment from its log.
 ///
@@ -39,6 +40,22 @@ pub(crate) enum Command {
     /// decides on); all if none is named.
     #[command(after_help = "Examples:\n  replay-tools verify --data data\n  replay-tools verify statuses --ops http://127.0.0.1:8081")]
     Verify(WorkArgs),
+    /// Moves a log to another place: from one machine to a cluster, or back.
+    ///
+    /// Every record is copied as it is, to the offset that it has: positions, tokens and checkpoints stay what they were. Then both sides
+    /// are read and compared; exit code 0: equal; 1: NOT equal; 2: could not be done. Stop the servers of the source first: what they
+    /// write after the start is not copied. Only the log is copied: carry the files `secret` and `blobs/` of a data folder over yourself;
+    /// views are computed from the log when a server starts.
+    ///
+    /// A place is embedded:DIR, where DIR is a data folder of a server that does not run (a new one is made), or
+    /// kafka://host:port,host:port/prefix?rf=3, as in the configuration key `log`. The target must be empty.
+    ///
+    /// Schema ids: an embedded log has the compiled-in ids, and they are copied as they are; Roost reads them on Kafka, with or without a
+    /// registry. A log on Kafka that was written with a registry is copied into a data folder with --registry: its records then carry
+    /// the compiled-in ids.
+    #[command(after_help = "Examples:\n  replay-tools copy --from embedded:data --to kafka://one:9092,two:9092/roost?rf=3\n  \
+                            replay-tools copy --from kafka://one:9092/roost --to embedded:data2 --registry http://one:8081 --json")]
+    Copy(CopyArgs),
     /// Records that a view could not take, and those held back behind them.
     #[command(subcommand)]
     DeadLetters(LettersCommand),
@@ -96,6 +113,26 @@ pub(crate) struct WorkArgs {
     pub(crate) place: Place,
 }
 
+/// Options of `copy`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct CopyArgs {
+    /// The log to copy.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) from: LogPlace,
+    /// Where to.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) to: LogPlace,
+    /// The schema registry of the log on Kafka that is copied.
+    #[arg(long, value_name = "URL")]
+    pub(crate) registry: Option<String>,
+    /// Goes on with a copy that was cut off: what the target holds is compared with the source, record for record, and the rest is copied.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Prints one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Commands on dead letters.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LettersCommand {
@@ -141,5 +178,7 @@ mod tests {
         assert!(Cli::try_parse_from(["replay-tools", "rebuild", "search", "--data", "d"]).is_ok());
         assert!(Cli::try_parse_from(["replay-tools", "inspect", "--follow", "--ops", "u"]).is_ok());
         assert!(Cli::try_parse_from(["replay-tools", "inspect", "--follow", "--data", "d"]).is_err(), "nobody writes to it");
+        assert!(Cli::try_parse_from(["replay-tools", "copy", "--from", "embedded:a", "--to", "kafka://b"]).is_ok());
+        assert!(Cli::try_parse_from(["replay-tools", "copy", "--from", "a", "--to", "kafka://b"]).is_err(), "a is no place");
     }
 }

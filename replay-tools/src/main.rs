@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use projectors::Done;
+use replay_tools::copy::{self, CopyRequest};
 use replay_tools::inspect::{self, Asked};
 use replay_tools::letters::{self, ReleaseRequest};
 use replay_tools::offline::Deployment;
@@ -18,7 +19,7 @@ use replay_tools::remote::Remote;
 use replay_tools::{rebuild, verify};
 use tokio::runtime::Runtime;
 
-use crate::cli::{Cli, Command, InspectArgs, LettersCommand, Place, ReleaseArgs, WorkArgs};
+use crate::cli::{Cli, Command, CopyArgs, InspectArgs, LettersCommand, Place, ReleaseArgs, WorkArgs};
 
 /// Many small allocations that one thread makes and another frees: what this allocator is good at.
 #[global_allocator]
@@ -56,6 +57,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Inspect(args) => run_inspect(&args),
         Command::Rebuild(args) => run_rebuild(&args),
         Command::Verify(args) => run_verify(&args),
+        Command::Copy(args) => run_copy(&args),
         Command::DeadLetters(LettersCommand::List { place }) => run_list(&place),
         Command::DeadLetters(LettersCommand::Release(args)) => run_release(&args),
     }
@@ -152,6 +154,28 @@ fn run_verify(args: &WorkArgs) -> anyhow::Result<u8> {
         })?;
     }
     Ok(if differing == 0 { EXIT_EQUAL } else { EXIT_DIFFERS })
+}
+
+fn run_copy(args: &CopyArgs) -> anyhow::Result<u8> {
+    let CopyArgs { from, to, registry, resume, json } = args.clone();
+    let request = CopyRequest { from, to, registry, resume };
+    let bar = bar();
+    let runtime = Runtime::new().context("no runtime")?;
+    let copied = runtime.block_on(copy::copy(&request, &|done| show(&bar, done)))?;
+    let seconds = bar.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+    let (equal, records) = (copied.is_equal(), copied.records());
+    let mut out = BufWriter::new(stdout());
+    if json {
+        let told = serde_json::json!({ "copied": copied, "records": records, "seconds": seconds, "equal": equal });
+        writeln!(out, "{told}")?;
+    } else {
+        let (verdict, rate) = (if equal { "equal" } else { "NOT equal" }, records as f64 / seconds.max(0.001));
+        write!(out, "{}", copied.table())?;
+        writeln!(out, "copied {records} records in {seconds:.1} s ({rate:.0} records/s, read back included): {verdict}")?;
+    }
+    out.flush()?;
+    Ok(if equal { EXIT_EQUAL } else { EXIT_DIFFERS })
 }
 
 fn run_list(place: &Place) -> anyhow::Result<u8> {

@@ -22,7 +22,7 @@ use schemas::commands::{Command, Content, DeletePost, Envelope, Follow, OnAccoun
 use schemas::events::{Profile, Visibility};
 use schemas::ids::AppId;
 use schemas::log::{CommandId, Position, TraceContext};
-use schemas::rows::{AccountStatsRow, RowWrite, Table, codec, keys};
+use schemas::rows::{AccountStatsRow, RowWrite, Table, View, codec, keys};
 use schemas::{AccountId, PostId};
 
 const ACCOUNTS: usize = 5;
@@ -94,11 +94,15 @@ impl Server {
 }
 
 async fn open_accounts(server: &Server) -> Vec<AccountId> {
+    open_accounts_as(server, "u").await
+}
+
+async fn open_accounts_as(server: &Server, name: &str) -> Vec<AccountId> {
     let ids = AccountIds::new(system_clock());
     let mut accounts = Vec::new();
     for number in 0..ACCOUNTS {
         let account = ids.next();
-        let (handle, profile) = (format!("u{number}"), Profile::default());
+        let (handle, profile) = (format!("{name}{number}"), Profile::default());
         let trace = TraceContext::default();
         let registration = Registration { account, handle, profile, credentials: None, invited_by: AccountId(0), trace };
         register(&*server.bus, registration).await.unwrap();
@@ -198,6 +202,44 @@ async fn views_are_as_the_log_says_and_stay_so_through_killed_rebuilds() {
     forget_an_account(folder.path()).await;
     let (code, told) = tool(&["verify", "decisions", "--data", data]);
     assert!(code == Some(1) && told.contains("1 NOT as the log says"), "{told}");
+}
+
+/// The rows of every projected view, in order.
+async fn rows_of(data: &Path) -> Vec<(schemas::rows::RowKey, bytes::Bytes)> {
+    let deployment = Deployment::open(data).await.unwrap();
+    let mut rows = Vec::new();
+    for table in Table::ALL.iter().copied().filter(|table| View::PROJECTED.contains(&table.view())) {
+        rows.extend(deployment.views.dump(Version::Live, table, None, usize::MAX).await.unwrap());
+    }
+    deployment.close().await.unwrap();
+    rows.sort_by(|one, other| one.0.cmp(&other.0));
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copied_log_gives_the_same_views_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, moved) = (folder.path().join("data"), folder.path().join("moved"));
+    fill(&data).await;
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let (from, to) = (format!("embedded:{}", text(&data)), format!("embedded:{}", text(&moved)));
+    let (code, told) = tool(&["copy", "--from", &from, "--to", &to, "--json"]);
+    assert!(code == Some(0) && told.contains(r#""equal":true"#), "{told}");
+    let (code, told) = tool(&["rebuild", "--data", &text(&moved)]);
+    assert_eq!(code, Some(0), "{told}");
+    let rows = rows_of(&data).await;
+    assert!(rows.len() > 100, "{} rows", rows.len());
+    assert!(rows == rows_of(&moved).await, "the views of the copy differ");
+
+    let deployment = Deployment::open(&moved).await.unwrap();
+    let server = Server::start(&deployment).await;
+    open_accounts_as(&server, "v").await;
+    server.settle().await;
+    server.stop().await;
+    deployment.close().await.unwrap();
+    verified(&text(&moved));
+    let (code, told) = tool(&["copy", "--from", &from, "--to", &to]);
+    assert!(code == Some(2) && told.contains("holds `views` of another log"), "{told}");
 }
 
 /// Takes one row away from what the write side decides on.

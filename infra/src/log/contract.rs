@@ -2,6 +2,8 @@
 //!
 //! An adapter's own tests call [`check`] with a function that makes a new empty log; see `memory.rs`.
 
+pub mod import;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -15,8 +15,9 @@ use schemas::PartitionId;
 use schemas::log::{NewRecord, Offset, RecordHeader, StoredRecord, Validity, WriterId};
 use tokio::sync::watch;
 
+use super::import::check_import;
 use super::stamp::{check_size, stamped, writer_started};
-use super::{EventLog, LogError, LogLayout, PartitionWriter, ReadLimits};
+use super::{EventLog, LogError, LogImport, LogLayout, PartitionWriter, ReadLimits};
 
 /// A log in memory.
 pub struct MemoryLog {
@@ -149,6 +150,22 @@ impl EventLog for MemoryLog {
     }
 }
 
+#[async_trait]
+impl LogImport for MemoryLog {
+    async fn import(&self, id: PartitionId, records: Vec<StoredRecord>) -> Result<(), LogError> {
+        let partition = self.partition(id)?;
+        self.open.check()?;
+        let mut content = partition.content.lock();
+        check_import(id, content.records.len() as Offset, &records)?;
+        for record in records {
+            content.validity.admit(&record.header);
+            content.push(record.header, record.body);
+        }
+        partition.end.send_replace(content.records.len() as Offset);
+        Ok(())
+    }
+}
+
 struct MemoryWriter {
     id: PartitionId,
     partition: Arc<Partition>,
@@ -208,6 +225,16 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn keeps_the_contract() {
         contract::check(&fresh).await;
+    }
+
+    fn fresh_to_import(layout: LogLayout) -> contract::import::OpenAgain {
+        let log = MemoryLog::new(layout);
+        Arc::new(move || std::future::ready(Ok(log.reopen() as Arc<dyn LogImport>)).boxed())
+    }
+
+    #[tokio::test]
+    async fn keeps_the_contract_of_imports() {
+        contract::import::check(&fresh_to_import).await;
     }
 
     #[tokio::test]

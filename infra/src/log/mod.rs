@@ -15,6 +15,7 @@
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod embedded;
+mod import;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 // The rule of acknowledgement is checked in every build, whether it has a client of Kafka or not.
@@ -22,6 +23,7 @@ pub mod kafka;
 #[path = "kafka/acks/mod.rs"]
 mod kafka_acks;
 pub mod memory;
+pub mod place;
 mod recent;
 mod stamp;
 
@@ -33,6 +35,8 @@ use futures_util::future::BoxFuture;
 use schemas::PartitionId;
 use schemas::log::record::HEADER_BYTES;
 use schemas::log::{NewRecord, Offset, StoredRecord, WriterId};
+
+pub use import::LogImport;
 
 /// How the log is cut: fixed for a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use infra::log::contract::{self, OpenAgain};
 use infra::log::kafka::{BadKafkaUrl, KafkaLog, KafkaOptions, KafkaUrl};
-use infra::log::{EventLog, LogError, LogLayout};
+use infra::log::{EventLog, LogError, LogImport, LogLayout};
 
 use super::support::{LAYOUT, broker, new_place, open};
 
@@ -20,6 +20,19 @@ fn fresh(layout: LogLayout) -> OpenAgain {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_contract() {
     contract::check(&fresh).await;
+}
+
+fn fresh_to_import(layout: LogLayout) -> contract::import::OpenAgain {
+    let place = new_place();
+    Arc::new(move || {
+        let options = KafkaOptions::new(place.clone(), layout);
+        async move { Ok(KafkaLog::open(options).await? as Arc<dyn LogImport>) }.boxed()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_contract_of_imports() {
+    contract::import::check(&fresh_to_import).await;
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ use self::queue::{Job, Started};
 use self::verifier::Verifier;
 use self::writer::Writer;
 use super::stamp::check_size;
-use super::{EventLog, LogError, LogLayout, PartitionWriter, ReadLimits};
+use super::{EventLog, LogError, LogImport, LogLayout, PartitionWriter, ReadLimits};
 
 /// Why a log that was closed in good order takes nothing more.
 const CLOSED: &str = "it is closed";
@@ -186,6 +186,17 @@ impl EventLog for EmbeddedLog {
         let closing = self.begin_close();
         let done = tokio::task::spawn_blocking(move || closing.finish());
         done.await.map_err(|error| LogError::Fatal(format!("closing it was given up: {error}")))?
+    }
+}
+
+#[async_trait]
+impl LogImport for EmbeddedLog {
+    async fn import(&self, id: PartitionId, records: Vec<StoredRecord>) -> Result<(), LogError> {
+        let slot = self.slot(id)?;
+        slot.start_thread()?;
+        let (reply, imported) = oneshot::channel();
+        slot.partition.queue.push(Job::Import { records, since: Instant::now(), reply });
+        imported.await.map_err(|_| LogError::Unknown { partition: id })?.map(drop)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The line in which appends of a partition wait for its writer thread: bounded, and emptied as a whole.
 
 use parking_lot::{Condvar, Mutex};
-use schemas::log::{NewRecord, Offset, WriterId};
+use schemas::log::{NewRecord, Offset, StoredRecord, WriterId};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -23,6 +23,7 @@ pub(super) struct Started {
 /// One request to the writer thread.
 pub(super) enum Job {
     Append { epoch: u32, writer: WriterId, records: Vec<NewRecord>, since: Instant, reply: oneshot::Sender<Appended> },
+    Import { records: Vec<StoredRecord>, since: Instant, reply: oneshot::Sender<Appended> },
     Open { address: String, reply: oneshot::Sender<Result<Started, LogError>> },
 }
 
@@ -30,6 +31,7 @@ impl Job {
     fn records(&self) -> usize {
         match self {
             Self::Append { records, .. } => records.len(),
+            Self::Import { records, .. } => records.len(),
             Self::Open { .. } => 1,
         }
     }
@@ -38,6 +40,7 @@ impl Job {
     fn bytes(&self) -> usize {
         match self {
             Self::Append { records, .. } => records.iter().map(|record| frame_bytes(record.body.len())).sum(),
+            Self::Import { records, .. } => records.iter().map(|record| frame_bytes(record.body.len())).sum(),
             Self::Open { address, .. } => frame_bytes(address.len()),
         }
     }
@@ -46,7 +49,7 @@ impl Job {
     pub(super) fn refuse(self, error: LogError) {
         // Who no longer waits has no use for the answer.
         match self {
-            Self::Append { reply, .. } => drop(reply.send(Err(error))),
+            Self::Append { reply, .. } | Self::Import { reply, .. } => drop(reply.send(Err(error))),
             Self::Open { reply, .. } => drop(reply.send(Err(error))),
         }
     }

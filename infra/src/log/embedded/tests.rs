@@ -41,6 +41,21 @@ async fn keeps_the_contract_with_tiny_segments_and_no_memory() {
     contract::check(&fresh(|options| (options.segment_bytes, options.recent_bytes) = (2_000, 0))).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_contract_of_imports() {
+    for (segment_bytes, recent_bytes) in [(1 << 20, 1 << 20), (2_000, 0)] {
+        let fresh = move |layout| -> contract::import::OpenAgain {
+            let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+            Arc::new(move || {
+                let folder = Arc::clone(&folder);
+                let options = EmbeddedOptions { segment_bytes, recent_bytes, ..EmbeddedOptions::new(layout) };
+                async move { Ok(EmbeddedLog::open(folder.path().join("log"), options)? as Arc<dyn LogImport>) }.boxed()
+            })
+        };
+        contract::import::check(&fresh).await;
+    }
+}
+
 const GOLDEN_HEADER: SegmentHeader = SegmentHeader {
     generation: 3,
     partition: PartitionId(5),

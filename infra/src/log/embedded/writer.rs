@@ -24,6 +24,7 @@ use super::recovery::Head;
 use super::seal::{Index, Seal};
 use super::segment::{Segment, create};
 use crate::log::LogError;
+use crate::log::import::check_import;
 use crate::log::stamp::{now_ms, stamped, writer_started};
 
 /// Space reserved ahead of the writes, bytes: as much again as the segment holds, within these bounds.
@@ -165,7 +166,7 @@ impl Writer {
         }
     }
 
-    /// Stamps the records of a job and puts their frames into the group.
+    /// Puts the frames of a job's records into the group, stamped if they are new.
     fn encode(&mut self, job: Job, durable: u64) {
         let result = match job {
             Job::Append { epoch, writer, records, since, reply } => {
@@ -179,6 +180,13 @@ impl Writer {
                 for record in records.into_iter().filter(|_| result.is_ok()) {
                     let header = stamped(&record, &self.validity);
                     self.put(header, record.body, durable);
+                }
+                Answer::Append { reply, result, since }
+            }
+            Job::Import { records, since, reply } => {
+                let result = check_import(self.partition.id, self.link.offset, &records).map(|()| self.link.offset);
+                for record in records.into_iter().filter(|_| result.is_ok()) {
+                    self.put(record.header, record.body, durable);
                 }
                 Answer::Append { reply, result, since }
             }

@@ -13,6 +13,7 @@ mod acks;
 pub(crate) mod cluster;
 pub(crate) mod context;
 mod hints;
+mod import;
 mod lane;
 mod line;
 mod open;
@@ -41,13 +42,15 @@ pub use self::ownership::KafkaGroups;
 pub use self::url::{BadKafkaUrl, KafkaUrl};
 
 use self::cluster::Cluster;
+use self::import::Importer;
 use self::writer::Writer;
-use super::{EventLog, LogError, LogLayout, PartitionWriter, ReadLimits};
+use super::{EventLog, LogError, LogImport, LogLayout, PartitionWriter, ReadLimits};
 
 /// A log in a topic of a Kafka cluster.
 pub struct KafkaLog {
     cluster: Arc<Cluster>,
     writers: Mutex<Vec<Weak<Writer>>>,
+    importer: Importer,
 }
 
 impl KafkaLog {
@@ -61,7 +64,7 @@ impl KafkaLog {
         topic::prepare(&options).await?;
         let cluster = Arc::new(context::blocking(move || Cluster::new(options)).await?);
         tail::start(&cluster)?;
-        Ok(Arc::new(Self { cluster, writers: Mutex::default() }))
+        Ok(Arc::new(Self { cluster, writers: Mutex::default(), importer: Importer::default() }))
     }
 
     /// The layout of the newest generation that exists below the URL's prefix; nothing, if there is none.
@@ -128,5 +131,12 @@ impl EventLog for KafkaLog {
             part.progress.send_modify(|progress| progress.closed = true);
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl LogImport for KafkaLog {
+    async fn import(&self, id: PartitionId, records: Vec<StoredRecord>) -> Result<(), LogError> {
+        self.importer.import(&self.cluster, self.cluster.part(id)?, &records).await
     }
 }

@@ -1,6 +1,5 @@
 //! Everything outside the process: one port (trait) per need, beside its adapters and its one contract suite.
 
-#[cfg(any(feature = "elastic", feature = "registry"))]
 pub mod backoff;
 pub mod blobs;
 pub mod bus;

@@ -6,8 +6,8 @@ mod support;
 use std::path::Path;
 
 use bytes::Bytes;
+use infra::log::LogLayout;
 use infra::log::place::LogPlace;
-use infra::log::{EventLog, LogImport, LogLayout};
 use proptest::prelude::*;
 use replay_tools::copy::{Copied, CopyRequest, copy};
 use schemas::PartitionId;

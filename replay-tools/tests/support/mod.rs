@@ -1,5 +1,7 @@
 //! Records of any writers, and all that a partition holds.
 
+#![allow(unreachable_pub, reason = "each test file uses its own part")]
+
 use infra::log::{EventLog, ReadLimits};
 use schemas::log::{CommandId, RecordHeader, RecordKind, StoredRecord, TraceContext, WriterId};
 use schemas::{AccountId, PartitionId};

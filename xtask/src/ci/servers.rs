@@ -13,9 +13,10 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// The suites, and the servers that they need.
-const SUITES: [(&str, Kind); 8] = [
+const SUITES: [(&str, Kind); 9] = [
     ("log_kafka", Kind::Kafka),
     ("notices_kafka", Kind::Kafka),
+    ("copy_kafka", Kind::Kafka),
     ("cql_views", Kind::Cql),
     ("cql_timelines", Kind::Cql),
     ("cql_blobs", Kind::Cql),
@@ -25,8 +26,8 @@ const SUITES: [(&str, Kind); 8] = [
     ("log_kafka_restart", Kind::Kafka),
 ];
 
-/// What all of them are built with; `cargo test --workspace --features infra/cluster,infra/contract` shares the outcome.
-const BUILD: [&str; 4] = ["test", "--workspace", "--features", "infra/cluster,infra/contract"];
+/// What all of them are built with.
+const BUILD: [&str; 4] = ["test", "--workspace", "--features", "infra/cluster,infra/contract,replay-tools/cluster"];
 
 /// Runs every suite on servers of its own and returns how many tests passed and failed.
 ///

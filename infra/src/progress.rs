@@ -32,6 +32,14 @@ impl Progress {
         let _ = self.teller.set(publisher);
     }
 
+    /// Says that this process works on a partition from now on. Whoever did before may have been killed between a commit and its notice: so
+    /// others are told to trust nothing that they keep.
+    pub fn begin(&self) {
+        if let Some(publisher) = self.teller.get() {
+            publisher.moved_all();
+        }
+    }
+
     /// How many partitions there are.
     pub fn partitions(&self) -> u16 {
         self.next.len() as u16
@@ -82,6 +90,8 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notices::memory::MemoryNotices;
+    use crate::notices::{Heard, Notice, Notices};
 
     #[tokio::test(start_paused = true)]
     async fn waits_for_all_positions_or_gives_up() {
@@ -95,5 +105,18 @@ mod tests {
         progress.publish(PartitionId(1), 5);
         assert!(progress.wait(&[at(0, 0), at(1, 4)], patience).await);
         assert!(!progress.wait(&[Position { generation: 2, ..at(0, 0) }], patience).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_over_tells_that_nothing_kept_is_trusted() {
+        let feed = Arc::new(MemoryNotices::default());
+        let mut heard = feed.subscribe().await.expect("memory is there");
+        let progress = Progress::new(1, 2);
+        progress.begin();
+        progress.tell(Arc::new(Publisher::start(feed)));
+        progress.begin();
+        progress.publish(PartitionId(1), 5);
+        let notice = Notice { slots: None, next: vec![(PartitionId(1), 5)] };
+        assert_eq!(heard.hear().await.expect("told"), Heard::Notice(notice));
     }
 }

@@ -51,6 +51,7 @@ struct Running {
 
 impl Running {
     fn start(shared: &Arc<Shared>, partition: PartitionId) -> Self {
+        shared.ports.progress.begin();
         let mut this = Self { shared: shared.clone(), partition, stop: watch::Sender::new(false), tasks: JoinSet::new() };
         this.spawn_views();
         this.spawn_search();

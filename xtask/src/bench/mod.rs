@@ -68,6 +68,11 @@ enum Bench {
     /// It starts Cassandra and ends it. Both sides write the same deliveries with as many statements in flight, in turns. Pages of some readers
     /// equal what was delivered, or the bench fails.
     ClusterTimelines(cluster::TimelinesArgs),
+    /// Records appended to and read from a log on a real Kafka, beside kafka-producer-perf-test and kafka-consumer-perf-test.
+    ///
+    /// It starts Kafka and ends it. Sizes, partitions, acks and batching are the same on both sides, which take turns. The log must hold what
+    /// was acknowledged, decoded to the last event, or the bench fails.
+    ClusterLog(cluster::LogArgs),
     /// Workload W1 itself: its size, its shape and its checksum, the same for the same seed.
     Gen(gen_w1::Args),
 }
@@ -77,7 +82,7 @@ enum Bench {
 /// # Errors
 /// Fails where the bench cannot run, or what it measures gives wrong results.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let on_servers = matches!(args.bench, Bench::ClusterTimelines(_));
+    let on_servers = matches!(args.bench, Bench::ClusterTimelines(_) | Bench::ClusterLog(_));
     if cfg!(debug_assertions) || (on_servers && !cluster::HAS_CLIENTS) {
         return in_release(on_servers);
     }
@@ -88,6 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Bench::Post(bench) => post::run(bench)?,
         Bench::Search(bench) => search::run(bench)?,
         Bench::ClusterTimelines(bench) => cluster::timelines(bench)?,
+        Bench::ClusterLog(bench) => cluster::log(bench)?,
         Bench::Gen(bench) => gen_w1::run(bench)?,
     };
     print_report(&report, args.json)?;

@@ -20,7 +20,7 @@ mod status;
 mod template;
 
 pub(crate) use kind::Kind;
-pub(crate) use live::{Cluster, Options};
+pub(crate) use live::{Cluster, Options, kafka_tool};
 
 use anyhow::{Context, Result};
 use std::path::PathBuf;

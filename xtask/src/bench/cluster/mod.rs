@@ -2,6 +2,8 @@
 //! feature `cluster`, `bench` starts a build with it, so that everybody else's stays small.
 
 #[cfg(feature = "cluster")]
+mod log;
+#[cfg(feature = "cluster")]
 mod timelines;
 
 use super::report::Report;
@@ -41,5 +43,34 @@ pub(super) fn timelines(args: &TimelinesArgs) -> anyhow::Result<Report> {
 
 #[cfg(not(feature = "cluster"))]
 pub(super) fn timelines(_: &TimelinesArgs) -> anyhow::Result<Report> {
+    anyhow::bail!("this build has no clients of a cluster's servers: build with `--features cluster`")
+}
+
+/// How much to measure of the log on Kafka.
+#[derive(clap::Args)]
+#[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "read by the build with the clients"))]
+pub(crate) struct LogArgs {
+    /// Records of a turn.
+    #[arg(long, default_value_t = 1_000_000)]
+    records: u64,
+    /// Partitions.
+    #[arg(long, default_value_t = 6)]
+    partitions: u16,
+    /// Turns of each side.
+    #[arg(long, default_value_t = 3)]
+    runs: u32,
+}
+
+/// Measures the log on Kafka beside Kafka's own tools.
+///
+/// # Errors
+/// Fails where Kafka does not start, a tool fails, or the log does not hold what was acknowledged.
+#[cfg(feature = "cluster")]
+pub(super) fn log(args: &LogArgs) -> anyhow::Result<Report> {
+    log::run(args)
+}
+
+#[cfg(not(feature = "cluster"))]
+pub(super) fn log(_: &LogArgs) -> anyhow::Result<Report> {
     anyhow::bail!("this build has no clients of a cluster's servers: build with `--features cluster`")
 }

@@ -165,7 +165,9 @@ impl EventLog for EmbeddedLog {
         if from == end {
             return Ok(Vec::new());
         }
-        let recent = partition.recent.read().read(from, limits);
+        // The newest records lie there a moment before the log's end has moved behind them: nobody may read past it.
+        let below_end = usize::try_from(end - from).unwrap_or(usize::MAX);
+        let recent = partition.recent.read().read(from, ReadLimits { records: limits.records.min(below_end), ..limits });
         if let Some(records) = recent {
             return Ok(records);
         }

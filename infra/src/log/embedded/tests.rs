@@ -56,6 +56,25 @@ async fn keeps_the_contract_of_imports() {
     }
 }
 
+#[tokio::test]
+async fn nobody_reads_past_the_end() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let log =
+        EmbeddedLog::open(folder.path().join("log"), EmbeddedOptions::new(LogLayout { generation: 1, partitions: 1 })).expect("opens");
+    let id = PartitionId(0);
+    let writer = log.open_writer(id, "a test").await.expect("opens");
+    writer.append(vec![contract::record(1, 40)]).await.expect("durable");
+    let limits = ReadLimits { records: 10, bytes: 1 << 20 };
+    let read = log.read(id, 0, limits).await.expect("readable");
+    assert_eq!(read.len(), 2);
+    // As the writer's thread does it: records first, then the end; a reader comes between.
+    let next = read.into_iter().next_back().map(|last| StoredRecord { offset: last.offset + 1, ..last }).expect("the record appended");
+    log.slot(id).expect("the partition").partition.recent.write().extend(std::iter::once(next));
+    assert_eq!(log.read(id, 0, limits).await.expect("readable").len(), 2);
+    assert_eq!(log.read(id, 1, limits).await.expect("readable").len(), 1);
+    assert!(log.read(id, 2, limits).await.expect("the end").is_empty());
+}
+
 const GOLDEN_HEADER: SegmentHeader = SegmentHeader {
     generation: 3,
     partition: PartitionId(5),

@@ -54,7 +54,10 @@ impl World {
         let mut layered = Layered::default();
         layered.set("data", &folder.display().to_string(), "the bench")?;
         layered.set("rate_limits", "off", "the bench")?;
+        layered.set("log_level", "warn", "the bench")?;
         let config = layered.finish()?;
+        // What goes wrong underneath is told, beside the figures.
+        infra::telemetry::start_logs(&config, infra::telemetry::LogTarget::Error)?;
         let (ports, mut stores) = connect::open(&config, system_clock()).await?;
         let timelines = connect::rings(&config, ports.views.clone(), system_clock());
         stores.timelines = timelines.clone();

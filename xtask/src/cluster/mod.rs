@@ -20,7 +20,9 @@ mod status;
 mod template;
 
 pub(crate) use kind::Kind;
-pub(crate) use live::{Cluster, Options, kafka_tool};
+#[cfg(feature = "cluster")]
+pub(crate) use live::kafka_tool;
+pub(crate) use live::{Cluster, Options};
 
 use anyhow::{Context, Result};
 use std::path::PathBuf;

@@ -63,16 +63,14 @@ enum Bench {
     /// tantivy itself indexes on one thread and on all cores, in as much memory as it likes and one commit, and finds the newest 20 by a
     /// collector over all segments. Both give the same hits, and a sample those of a look at every document, or the bench fails.
     Search(search::Args),
-    /// Deliveries into home timelines on a real CQL server, beside a prepared statement that writes a row for each.
+    /// The log, home timelines and search on real servers, each beside the bare tool or loader of its server.
     ///
-    /// It starts Cassandra and ends it. Both sides write the same deliveries with as many statements in flight, in turns. Pages of some readers
-    /// equal what was delivered, or the bench fails.
-    ClusterTimelines(cluster::TimelinesArgs),
-    /// Records appended to and read from a log on a real Kafka, beside kafka-producer-perf-test and kafka-consumer-perf-test.
-    ///
-    /// It starts Kafka and ends it. Sizes, partitions, acks and batching are the same on both sides, which take turns. The log must hold what
-    /// was acknowledged, decoded to the last event, or the bench fails.
-    ClusterLog(cluster::LogArgs),
+    /// Starts Kafka, Cassandra and Elasticsearch one after another and ends them. `log_`: records appended and read beside
+    /// kafka-producer-perf-test and kafka-consumer-perf-test of the same sizes, partitions, acks and batching. `timelines_`: deliveries in
+    /// packed blocks beside a prepared statement that writes a row for each, as many in flight. `search_`: posts through the search port
+    /// beside plain `_bulk` requests, as many in flight. Sides take turns. The log must hold what was acknowledged, pages what was
+    /// delivered, both indexes the same documents, or the bench fails.
+    Cluster(cluster::Args),
     /// Workload W1 itself: its size, its shape and its checksum, the same for the same seed.
     Gen(gen_w1::Args),
 }
@@ -82,7 +80,7 @@ enum Bench {
 /// # Errors
 /// Fails where the bench cannot run, or what it measures gives wrong results.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let on_servers = matches!(args.bench, Bench::ClusterTimelines(_) | Bench::ClusterLog(_));
+    let on_servers = matches!(args.bench, Bench::Cluster(_));
     if cfg!(debug_assertions) || (on_servers && !cluster::HAS_CLIENTS) {
         return in_release(on_servers);
     }
@@ -92,8 +90,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Bench::Home(bench) => home::run(bench)?,
         Bench::Post(bench) => post::run(bench)?,
         Bench::Search(bench) => search::run(bench)?,
-        Bench::ClusterTimelines(bench) => cluster::timelines(bench)?,
-        Bench::ClusterLog(bench) => cluster::log(bench)?,
+        Bench::Cluster(bench) => cluster::run(bench)?,
         Bench::Gen(bench) => gen_w1::run(bench)?,
     };
     print_report(&report, args.json)?;

@@ -6,7 +6,6 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -19,40 +18,53 @@ use schemas::log::record::HEADER_BYTES;
 use schemas::log::{CommandId, NewRecord, RecordKind, TraceContext, body};
 use schemas::{AccountId, AppId, PartitionId, PostId};
 
-use super::super::report::{Report, Stopwatch};
-use super::LogArgs;
+use super::super::report::{Report, Spent, Stopwatch};
+use super::{LogArgs, ratios};
 use crate::cluster::{Cluster, Kind, Options, kafka_tool};
 
 /// Bytes of a record with its header.
 const RECORD_BYTES: usize = 300;
 /// Appends under way in each partition.
 const IN_FLIGHT: usize = 4_096;
-/// Records and bytes of one read, as a projector asks for them.
+/// Records and bytes of one read, as a rebuild asks for them.
 const READ: ReadLimits = ReadLimits { records: 4_096, bytes: 4 << 20 };
 /// The tool's settings that are the log's own (infra/src/log/kafka/options.rs).
 const PRODUCER: [&str; 5] =
     ["acks=all", "enable.idempotence=true", "linger.ms=0", "batch.size=1000000", "max.in.flight.requests.per.connection=5"];
 
 /// Starts Kafka, measures, and ends it.
-pub(super) fn run(args: &LogArgs) -> Result<Report> {
-    ensure!(args.records >= u64::from(args.partitions) && args.partitions > 0, "there is nothing to append");
+pub(super) fn run(args: &LogArgs, runs: u32, report: &mut Report) -> Result<()> {
+    ensure!(args.log_records >= u64::from(args.log_partitions) && args.log_partitions > 0, "there is nothing to append");
     let cluster = Cluster::up(&Options { kinds: vec![Kind::Kafka], brokers: 1 })?;
     let brokers = cluster.address(Kind::Kafka).context("Kafka was started")?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
     let mut found = Found::default();
-    for run in 0..args.runs {
+    for turn in 0..=runs {
+        let ours = || runtime.block_on(ours(&brokers, args, turn));
         // Neither side has the broker to itself first in all turns.
-        if run % 2 == 0 {
-            found.tool_appends.push(produce(&brokers, args, run)?);
+        let (tool, ours) = if turn % 2 == 0 {
+            let tool = produce(&brokers, args, turn)?;
+            (tool, ours()?)
+        } else {
+            let ours = ours()?;
+            (produce(&brokers, args, turn)?, ours)
+        };
+        let tool_read = consume(&brokers, args, turn)?;
+        // The first turn warms up.
+        if turn > 0 {
+            found.add(&ours, (tool, tool_read));
         }
-        runtime.block_on(ours(&brokers, args, run, &mut found))?;
-        if run % 2 == 1 {
-            found.tool_appends.push(produce(&brokers, args, run)?);
-        }
-        found.tool_reads.push(consume(&brokers, args, run)?);
     }
     cluster.down()?;
-    Ok(found.report(args))
+    found.tell(args, report);
+    Ok(())
+}
+
+/// What one turn of ours took.
+struct Turn {
+    records: f64,
+    append: Spent,
+    read: Spent,
 }
 
 #[derive(Default)]
@@ -61,66 +73,70 @@ struct Found {
     tool_appends: Vec<f64>,
     reads: Vec<f64>,
     tool_reads: Vec<f64>,
+    records: f64,
     append_cpu_s: f64,
     read_cpu_s: f64,
 }
 
 impl Found {
-    fn report(self, args: &LogArgs) -> Report {
-        let millions = args.records as f64 * f64::from(args.runs) / 1e6;
-        let ratios = |these: &[f64], those: &[f64]| these.iter().zip(those).map(|(this, that)| this / that).collect::<Vec<f64>>();
-        let mut report = Report::new("cluster-log");
-        report.note("server", "Kafka 4.3.1, one broker on this machine, whose processor time both sides share");
-        report.note(
-            "method",
-            format!("{} records of {RECORD_BYTES} B, {} partitions, {}", args.records, args.partitions, PRODUCER.join(" ")),
-        );
-        report.add_spread("append", "_per_s", &self.appends);
-        report.add_spread("producer_perf_test", "_per_s", &self.tool_appends);
-        report.add_spread("append_of_tool", "_ratio", &ratios(&self.appends, &self.tool_appends));
-        report.add("append_cpu_s_per_million", self.append_cpu_s / millions);
-        report.add_spread("read_and_decode", "_per_s", &self.reads);
-        report.add_spread("consumer_perf_test", "_per_s", &self.tool_reads);
-        report.add_spread("read_of_tool", "_ratio", &ratios(&self.reads, &self.tool_reads));
-        report.add("read_and_decode_cpu_s_per_million", self.read_cpu_s / millions);
-        report.add_peak_memory();
-        report
+    fn add(&mut self, ours: &Turn, (tool_append, tool_read): (f64, f64)) {
+        self.appends.push(ours.records / ours.append.wall.as_secs_f64());
+        self.reads.push(ours.records / ours.read.wall.as_secs_f64());
+        self.tool_appends.push(tool_append);
+        self.tool_reads.push(tool_read);
+        self.records += ours.records;
+        self.append_cpu_s += ours.append.cpu.as_secs_f64();
+        self.read_cpu_s += ours.read.cpu.as_secs_f64();
+    }
+
+    fn tell(self, args: &LogArgs, report: &mut Report) {
+        let (records, partitions) = (args.log_records, args.log_partitions);
+        report.note("log_server", "Kafka 4.3.1, one broker on this machine, whose processor time both sides share");
+        let method = format!("{records} records of {RECORD_BYTES} B a turn, {partitions} partitions, {}", PRODUCER.join(" "));
+        report.note("log_method", method);
+        report.add_spread("log_append", "_per_s", &self.appends);
+        report.add_spread("log_producer_perf_test", "_per_s", &self.tool_appends);
+        report.add_spread("log_append_of_tool", "_ratio", &ratios(&self.appends, &self.tool_appends));
+        report.add("log_append_cpu_s_per_million", self.append_cpu_s * 1e6 / self.records);
+        report.add_spread("log_read_and_decode", "_per_s", &self.reads);
+        report.add_spread("log_consumer_perf_test", "_per_s", &self.tool_reads);
+        report.add_spread("log_read_of_tool", "_ratio", &ratios(&self.reads, &self.tool_reads));
+        report.add("log_read_and_decode_cpu_s_per_million", self.read_cpu_s * 1e6 / self.records);
     }
 }
 
-fn url(brokers: &str, run: u32) -> Result<KafkaUrl> {
-    Ok(format!("kafka://{brokers}/bench{run}?rf=1").parse::<KafkaUrl>()?)
+fn url(brokers: &str, turn: u32) -> Result<KafkaUrl> {
+    Ok(format!("kafka://{brokers}/bench{turn}?rf=1").parse::<KafkaUrl>()?)
 }
 
 /// Appends all records, then reads and decodes them through a log that has nothing in memory.
-async fn ours(brokers: &str, args: &LogArgs, run: u32, found: &mut Found) -> Result<()> {
-    let layout = LogLayout { generation: 1, partitions: args.partitions };
-    let log = KafkaLog::open(KafkaOptions::new(url(brokers, run)?, layout)).await?;
+async fn ours(brokers: &str, args: &LogArgs, turn: u32) -> Result<Turn> {
+    let layout = LogLayout { generation: 1, partitions: args.log_partitions };
+    let log = KafkaLog::open(KafkaOptions::new(url(brokers, turn)?, layout)).await?;
     let mut writers = Vec::new();
     for partition in layout.partition_ids() {
         writers.push(log.open_writer(partition, "bench").await?);
     }
-    let (body, each) = (record_body()?, args.records / u64::from(args.partitions));
-    let (watch, began) = (Stopwatch::start(), Instant::now());
+    let (body, each) = (record_body()?, args.log_records / u64::from(args.log_partitions));
+    let watch = Stopwatch::start();
     let lanes: Vec<_> = writers.into_iter().map(|writer| tokio::spawn(append(writer, body.clone(), each))).collect();
     for lane in lanes {
         lane.await.context("a writer panicked")??;
     }
-    let appended = each * u64::from(args.partitions);
-    found.appends.push(appended as f64 / began.elapsed().as_secs_f64());
-    found.append_cpu_s += watch.spent().cpu.as_secs_f64();
+    let append = watch.spent();
+    let appended = each * u64::from(args.log_partitions);
     log.close().await?;
-    let log = KafkaLog::open(KafkaOptions::new(url(brokers, run)?, layout)).await?;
-    let (watch, began) = (Stopwatch::start(), Instant::now());
+    let log = KafkaLog::open(KafkaOptions::new(url(brokers, turn)?, layout)).await?;
+    let watch = Stopwatch::start();
     let lanes: Vec<_> = layout.partition_ids().map(|partition| tokio::spawn(read(log.clone(), partition))).collect();
     let mut decoded = 0;
     for lane in lanes {
         decoded += lane.await.context("a reader panicked")??;
     }
+    let read = watch.spent();
     ensure!(decoded == appended, "{appended} records were acknowledged, {decoded} events are in the log");
-    found.reads.push(decoded as f64 / began.elapsed().as_secs_f64());
-    found.read_cpu_s += watch.spent().cpu.as_secs_f64();
-    log.close().await.context("the log does not close")
+    log.close().await.context("the log does not close")?;
+    Ok(Turn { records: appended as f64, append, read })
 }
 
 async fn append(writer: Arc<dyn PartitionWriter>, body: Bytes, count: u64) -> Result<()> {
@@ -193,11 +209,11 @@ fn told(command: &mut Command) -> Result<String> {
 }
 
 /// Records a second of `kafka-producer-perf-test`, by its own account.
-fn produce(brokers: &str, args: &LogArgs, run: u32) -> Result<f64> {
-    let (topic, partitions) = (format!("perf{run}"), args.partitions.to_string());
+fn produce(brokers: &str, args: &LogArgs, turn: u32) -> Result<f64> {
+    let (topic, partitions) = (format!("perf{turn}"), args.log_partitions.to_string());
     let create = ["--create", "--topic", &topic, "--partitions", &partitions, "--replication-factor", "1"];
     told(kafka_tool("org.apache.kafka.tools.TopicCommand")?.args(["--bootstrap-server", brokers]).args(create))?;
-    let (records, bytes, servers) = (args.records.to_string(), RECORD_BYTES.to_string(), format!("bootstrap.servers={brokers}"));
+    let (records, bytes, servers) = (args.log_records.to_string(), RECORD_BYTES.to_string(), format!("bootstrap.servers={brokers}"));
     let load =
         ["--topic", &topic, "--num-records", &records, "--record-size", &bytes, "--throughput", "-1", "--command-property", &servers];
     let text = told(kafka_tool("org.apache.kafka.tools.ProducerPerformance")?.args(load).args(PRODUCER))?;
@@ -207,8 +223,8 @@ fn produce(brokers: &str, args: &LogArgs, run: u32) -> Result<f64> {
 }
 
 /// Records a second of `kafka-consumer-perf-test` while it fetches, by its own account, of what was appended here.
-fn consume(brokers: &str, args: &LogArgs, run: u32) -> Result<f64> {
-    let (topic, records) = (format!("bench{run}.log.g1"), args.records.to_string());
+fn consume(brokers: &str, args: &LogArgs, turn: u32) -> Result<f64> {
+    let (topic, records) = (format!("bench{turn}.log.g1"), args.log_records.to_string());
     let ask = ["--bootstrap-server", brokers, "--topic", &topic, "--num-records", &records, "--hide-header"];
     let text = told(kafka_tool("org.apache.kafka.tools.ConsumerPerformance")?.args(ask))?;
     let rate = text.lines().rev().find_map(|line| line.split(',').nth(9)?.trim().parse().ok());

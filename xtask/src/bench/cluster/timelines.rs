@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use infra::cql::{CqlClient, CqlUrl, migrate};
@@ -15,8 +15,8 @@ use infra::timelines::{Entry, MemorySource, Stretch, TimelineOp, Timelines};
 use schemas::{AccountId, PartitionId, PostId, Snowflake};
 
 use super::super::dice::Dice;
-use super::super::report::Report;
-use super::TimelinesArgs;
+use super::super::report::{Report, Stopwatch};
+use super::{TimelinesArgs, ratios};
 use crate::cluster::{Cluster, Kind, Options};
 
 const SEED: u64 = 1;
@@ -36,14 +36,13 @@ const SAMPLED_READERS: u32 = 50;
 const PAGE: usize = 40;
 
 /// Starts Cassandra, measures, and ends it.
-pub(super) fn run(args: &TimelinesArgs) -> Result<Report> {
+pub(super) fn run(args: &TimelinesArgs, runs: u32, report: &mut Report) -> Result<()> {
     ensure!(args.readers > 0 && args.authors > 0 && args.posts >= PARTITIONS, "there is nothing to deliver");
     let cluster = Cluster::up(&Options { kinds: vec![Kind::Cql], brokers: 1 })?;
     let server = cluster.address(Kind::Cql).context("Cassandra was started")?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start threads")?;
-    let report = runtime.block_on(measure(&server, args))?;
-    cluster.down()?;
-    Ok(report)
+    runtime.block_on(measure(&server, args, runs, report))?;
+    cluster.down()
 }
 
 /// A row of the bare writer.
@@ -101,7 +100,7 @@ fn reader(number: u32) -> AccountId {
     AccountId(READERS_FROM + u64::from(number))
 }
 
-async fn measure(server: &str, args: &TimelinesArgs) -> Result<Report> {
+async fn measure(server: &str, args: &TimelinesArgs, runs: u32, report: &mut Report) -> Result<()> {
     let url: CqlUrl = format!("cql://{server}/roost_bench").parse()?;
     let client = Arc::new(CqlClient::connect(&url).await?);
     migrate(&client, &url.replication()).await?;
@@ -111,46 +110,66 @@ async fn measure(server: &str, args: &TimelinesArgs) -> Result<Report> {
     let options = CqlTimelineOptions::default();
     let timelines = Arc::new(CqlTimelines::open(client.clone(), source, Arc::new(|| START_MS), options).await?);
     sit_down(&timelines, args.readers).await?;
-    let (mut bare_per_s, mut packed_per_s, mut rows_per_s) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut deliveries, mut packed_rows) = (0.0, 0.0);
-    for turn in 0..args.runs {
+    let mut found = Found::default();
+    for turn in 0..=runs {
         let (ops, rows) = world.turn(args, turn);
         let count = rows.len() as f64;
         // Neither side has the server to itself first in all turns.
-        let bare_first = turn % 2 == 0;
+        let (mut bare_s, bare_first) = (0.0, turn % 2 == 0);
         if bare_first {
-            bare_per_s.push(count / write_bare(&client, rows.clone()).await?);
+            bare_s = write_bare(&client, rows.clone()).await?;
         }
-        let before = blocks(&client).await?;
-        let took_s = apply(&timelines, &ops).await?;
+        let (before, watch) = (blocks(&client).await?, Stopwatch::start());
+        let packed_s = apply(&timelines, &ops).await?;
+        let cpu = watch.spent().cpu;
         let written = (blocks(&client).await? - before) as f64;
-        packed_per_s.push(count / took_s);
-        rows_per_s.push(written / took_s);
         if !bare_first {
-            bare_per_s.push(count / write_bare(&client, rows).await?);
+            bare_s = write_bare(&client, rows).await?;
         }
-        deliveries += count;
-        packed_rows += written;
+        // The first turn warms up.
+        if turn > 0 {
+            found.add(count, written, (bare_s, packed_s), cpu);
+        }
     }
     compare(&timelines, &world, args).await?;
-    let mut report = Report::new("cluster-timelines");
-    report.note("server", "CQL (Cassandra 5), one node on this machine");
-    report.note(
-        "method",
-        "the same deliveries in turns: a prepared statement each, and blocks through the timelines port; 256 statements in flight",
-    );
-    report.add("deliveries", deliveries);
-    report.add("deliveries_per_block", deliveries / packed_rows.max(1.0));
-    report.add_spread("bare", "_per_s", &bare_per_s);
-    report.add_spread("packed", "_per_s", &packed_per_s);
-    report.add_spread("packed_rows", "_per_s", &rows_per_s);
-    report.add_spread("deliveries_packed_to_bare", "_ratio", &ratios(&packed_per_s, &bare_per_s));
-    report.add_spread("rows_packed_to_bare", "_ratio", &ratios(&rows_per_s, &bare_per_s));
-    Ok(report)
+    found.tell(report);
+    Ok(())
 }
 
-fn ratios(these: &[f64], those: &[f64]) -> Vec<f64> {
-    these.iter().zip(those).map(|(this, that)| this / that).collect()
+#[derive(Default)]
+struct Found {
+    bare_per_s: Vec<f64>,
+    packed_per_s: Vec<f64>,
+    rows_per_s: Vec<f64>,
+    deliveries: f64,
+    rows: f64,
+    packed_cpu_s: f64,
+}
+
+impl Found {
+    fn add(&mut self, deliveries: f64, rows: f64, (bare_s, packed_s): (f64, f64), packed_cpu: Duration) {
+        self.bare_per_s.push(deliveries / bare_s);
+        self.packed_per_s.push(deliveries / packed_s);
+        self.rows_per_s.push(rows / packed_s);
+        self.deliveries += deliveries;
+        self.rows += rows;
+        self.packed_cpu_s += packed_cpu.as_secs_f64();
+    }
+
+    fn tell(self, report: &mut Report) {
+        report.note("timelines_server", "CQL (Cassandra 5), one node on this machine, whose processor time both sides share");
+        let method = "the same deliveries in turns: a prepared statement each, and blocks through the timelines port, their audiences read \
+                      by it; 256 statements in flight";
+        report.note("timelines_method", method);
+        report.add("timelines_deliveries", self.deliveries);
+        report.add("timelines_deliveries_per_block", self.deliveries / self.rows.max(1.0));
+        report.add_spread("timelines_bare", "_per_s", &self.bare_per_s);
+        report.add_spread("timelines_packed", "_per_s", &self.packed_per_s);
+        report.add_spread("timelines_packed_rows", "_per_s", &self.rows_per_s);
+        report.add_spread("timelines_deliveries_packed_to_bare", "_ratio", &ratios(&self.packed_per_s, &self.bare_per_s));
+        report.add_spread("timelines_rows_packed_to_bare", "_ratio", &ratios(&self.rows_per_s, &self.bare_per_s));
+        report.add("timelines_packed_cpu_s_per_million", self.packed_cpu_s * 1e6 / self.deliveries);
+    }
 }
 
 /// Gives every reader a seat.

@@ -86,8 +86,8 @@ struct TimelinesArgs {
 #[derive(clap::Args)]
 #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "read by the build with the clients"))]
 struct SearchArgs {
-    /// Search: posts of workload W1 of a turn.
-    #[arg(long, default_value_t = 200_000)]
+    /// Search: posts of workload W1 that each side indexes in a turn.
+    #[arg(long, default_value_t = 100_000)]
     documents: u32,
 }
 

@@ -8,7 +8,7 @@ use ureq::http::Method;
 
 use super::super::super::report::{Spent, Stopwatch};
 use super::server::Server;
-use super::{Lane, STEP_POSTS};
+use super::{Lane, REQUEST_MAX};
 
 /// Requests of each partition.
 pub(super) struct Loader {
@@ -16,15 +16,14 @@ pub(super) struct Loader {
 }
 
 impl Loader {
-    /// Encodes the posts.
-    pub(super) fn new(lanes: &[Lane]) -> Result<Self> {
-        let requests = |lane: &Lane| lane.chunks(STEP_POSTS).map(request).collect::<Result<Vec<_>>>();
+    /// Encodes the posts, step by step in requests as large as the port's.
+    pub(super) fn new(lanes: &[Lane], step: usize) -> Result<Self> {
+        let requests = |lane: &Lane| lane.chunks(step).flat_map(|posts| posts.chunks(REQUEST_MAX)).map(request).collect();
         Ok(Self { lanes: lanes.iter().map(requests).collect::<Result<_>>()? })
     }
 
-    /// Makes an index and sends everything; then all of it is made searchable.
+    /// Sends everything to an index; then all of it is made searchable.
     pub(super) fn fill(&self, server: &Server, index: &str) -> Result<Spent> {
-        server.make(index)?;
         let path = format!("/{index}/_bulk?filter_path=errors");
         let watch = Stopwatch::start();
         std::thread::scope(|threads| {
@@ -62,7 +61,7 @@ pub(super) fn document_id(post: &SearchDocument) -> Result<String> {
 }
 
 /// What the port's index holds of a post; the words of workload W1 are folded and parted by single spaces already.
-fn source(post: &SearchDocument) -> Result<Value> {
+pub(super) fn source(post: &SearchDocument) -> Result<Value> {
     let SearchDocument::Status { id, author, text } = post else { bail!("only posts are loaded") };
     Ok(json!({
         "kind": "status",

@@ -38,13 +38,18 @@ impl Server {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// Makes an index with the mappings of the search port's.
-    pub(super) fn make(&self, index: &str) -> Result<()> {
+    /// Makes an index with the mappings of the search port's, which refreshes itself so often, if at all.
+    pub(super) fn make(&self, index: &str, refresh: Option<&str>) -> Result<()> {
         let mut body: Value = serde_json::from_str(schemas::elastic::SEARCH_V1)?;
         let settings = body.get_mut("settings").and_then(Value::as_object_mut).context("the mappings have settings")?;
         settings.insert("index.number_of_shards".to_owned(), json!(1));
         settings.insert("index.number_of_replicas".to_owned(), json!(0));
-        self.ask(Method::PUT, &format!("/{index}"), (JSON, body.to_string().as_bytes())).map(drop)
+        if let Some(every) = refresh {
+            settings.insert("index.refresh_interval".to_owned(), json!(every));
+        }
+        self.ask(Method::PUT, &format!("/{index}"), (JSON, body.to_string().as_bytes()))?;
+        let serves = format!("/_cluster/health/{index}?wait_for_status=green&timeout=30s");
+        self.ask(Method::GET, &serves, NO_BODY).map(drop)
     }
 
     /// Makes what an index holds searchable.

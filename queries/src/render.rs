@@ -112,9 +112,9 @@ pub(crate) fn print(whole: &Whole) -> Entity {
 }
 
 /// One post as a JSON object; `text` adds what was written.
-pub(crate) fn status(post: &Whole, mark: Mark, reader: Option<&Reader>, text: Option<&str>) -> Bytes {
+pub(crate) fn status(post: &Whole, mark: Mark, reader: Option<AccountId>, text: Option<&str>) -> Bytes {
     let mut out = Vec::with_capacity(post.bytes() + text.map_or(0, str::len));
-    push_status(&mut out, post, mark, reader.into(), text);
+    push_status(&mut out, post, mark, reader.map_or(Viewer::Nobody, Viewer::Is), text);
     out.into()
 }
 

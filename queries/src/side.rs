@@ -100,6 +100,18 @@ impl QuerySide {
         Ok(self.known(id).await?.filter(|known| known.seen_by(reader)))
     }
 
+    /// The post, if that account may see it. What is its own is seen whatever its relations are, which then are not read: a post is shown
+    /// to its author right after it was published.
+    pub(crate) async fn seen_as(&self, account: Option<AccountId>, id: PostId) -> Result<Option<Known>, QueryError> {
+        let Some(known) = self.known(id).await? else { return Ok(None) };
+        let own = account.filter(|account| known.is_own(*account)).map(|account| Reader { account, ..Reader::default() });
+        let seen = match own {
+            Some(own) => known.seen_by(Some(&own)),
+            None => known.seen_by(self.reader(account).await?.as_deref()),
+        };
+        Ok(Some(known).filter(|_| seen))
+    }
+
     /// Adds the accounts that a post's entity shows; nothing where one is not (or no longer) known.
     pub(crate) async fn whole(&self, known: Known) -> Result<Option<Whole>, QueryError> {
         self.whole_among(known, &mut Vec::new()).await
@@ -138,6 +150,11 @@ impl QuerySide {
 }
 
 impl Known {
+    /// Whether it was written by the account, and nothing of others is in it.
+    fn is_own(&self, account: AccountId) -> bool {
+        self.post.facts.author == account && self.post.facts.reblog_of.is_none()
+    }
+
     pub(crate) fn seen_by(&self, reader: Option<&Reader>) -> bool {
         schemas::visibility::may_see(reader, &self.post.facts, self.original.as_ref().map(|(_, post)| &post.facts))
     }

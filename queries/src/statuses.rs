@@ -18,15 +18,14 @@ pub(crate) const STATUSES_MAX: usize = 40;
 impl QuerySide {
     /// The post, as JSON, if the reader may see it; `with_source` adds `text`.
     pub async fn status(&self, reader: Option<AccountId>, id: PostId, with_source: bool) -> Result<Option<Bytes>, QueryError> {
-        let reader = self.reader(reader).await?;
-        let Some(known) = self.seen(reader.as_deref(), id).await? else { return Ok(None) };
+        let Some(known) = self.seen_as(reader, id).await? else { return Ok(None) };
         let text = if with_source { self.rows.one::<StatusRow>(keys::status(id)).await?.map(|row| row.content.text) } else { None };
         let Some(whole) = self.whole(known).await? else { return Ok(None) };
-        let mark = match &reader {
-            Some(reader) => self.caches.marks(reader.account, &[whole.acted_on()]).await?.pop().unwrap_or_default(),
+        let mark = match reader {
+            Some(reader) => self.caches.mark(reader, whole.acted_on()).await?,
             None => Default::default(),
         };
-        Ok(Some(render::status(&whole, mark, reader.as_deref(), text.as_deref())))
+        Ok(Some(render::status(&whole, mark, reader, text.as_deref())))
     }
 
     /// Those of the posts that the reader may see, in the order asked for, as JSON.
@@ -46,8 +45,7 @@ impl QuerySide {
 
     /// The post with what actions on it need, if the reader may see it.
     pub(crate) async fn seen_post(&self, reader: Option<AccountId>, id: PostId) -> Result<Option<SeenPost>, QueryError> {
-        let reader = self.reader(reader).await?;
-        let Some(known) = self.seen(reader.as_deref(), id).await? else { return Ok(None) };
+        let Some(known) = self.seen_as(reader, id).await? else { return Ok(None) };
         let Some(row) = self.rows.one::<StatusRow>(keys::status(id)).await? else { return Ok(None) };
         let (original, facts) = match &known.original {
             Some((original, post)) => (*original, &post.facts),
@@ -58,8 +56,7 @@ impl QuerySide {
 
     /// The versions of a post, oldest first, as JSON, if the reader may see it.
     pub async fn history(&self, reader: Option<AccountId>, id: PostId) -> Result<Option<Bytes>, QueryError> {
-        let reader = self.reader(reader).await?;
-        let Some(known) = self.seen(reader.as_deref(), id).await? else { return Ok(None) };
+        let Some(known) = self.seen_as(reader, id).await? else { return Ok(None) };
         let Some(account) = self.caches.account(known.post.facts.author).await? else { return Ok(None) };
         let account = raw(&account.json);
         let mut versions: Vec<StatusEditRow> =
@@ -75,8 +72,7 @@ impl QuerySide {
 
     /// The post as it was written, as JSON, if the reader may see it.
     pub async fn source(&self, reader: AccountId, id: PostId) -> Result<Option<Bytes>, QueryError> {
-        let reader = self.caches.reader(reader).await?;
-        if self.seen(Some(&reader), id).await?.is_none() {
+        if self.seen_as(Some(reader), id).await?.is_none() {
             return Ok(None);
         }
         let row = self.rows.one::<StatusRow>(keys::status(id)).await?;

@@ -57,6 +57,15 @@ impl Caches {
         self.marks_among(&*self.newest_marks(reader).await?, reader, posts).await
     }
 
+    /// What the reader did with one post: its row, unless the reader's marks are kept.
+    pub(crate) async fn mark(&self, reader: AccountId, post: PostId) -> Result<Mark, QueryError> {
+        if let Some(held) = self.marks.get(&reader) {
+            return Ok(self.marks_among(&held, reader, &[post]).await?.pop().unwrap_or_default());
+        }
+        let row = self.rows.one::<InteractionRow>(keys::interaction(reader, post)).await?;
+        Ok(row.as_ref().map(Mark::from).unwrap_or_default())
+    }
+
     /// The newest marks of a reader. Their stamp is that of all its marks.
     pub(crate) async fn newest_marks(&self, reader: AccountId) -> Result<Kept<Marks>, QueryError> {
         if let Some(held) = self.marks.get(&reader) {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use infra::log::place::LogPlace;
+use replay_tools::capacity::{Amount, UnitCosts, Workload};
 
 /// Reads, rebuilds and verifies a Roost deployment from its log.
 ///
@@ -56,9 +57,101 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  replay-tools copy --from embedded:data --to kafka://one:9092,two:9092/roost?rf=3\n  \
                             replay-tools copy --from kafka://one:9092/roost --to embedded:data2 --registry http://one:8081 --json")]
     Copy(CopyArgs),
+    /// Says what a deployment of a given size takes: cores, nodes, memory, disk, each with its formula.
+    ///
+    /// The costs of one page, one command, one delivery, one edge and so on are those that the benches measured on 2 cores
+    /// (docs/performance.md); put your own in their place with --unit. Amounts may be written as 300, 1.5k, 10M, 2G.
+    #[command(after_help = "Examples:\n  replay-tools capacity\n  \
+                            replay-tools capacity --accounts 1M --edges 200M --posts-per-day 1M --reads-per-day 10M --json\n  \
+                            replay-tools capacity --unit home_page_cpu_us=62 --unit view_bytes=1200")]
+    Capacity(CapacityArgs),
     /// Records that a view could not take, and those held back behind them.
     #[command(subcommand)]
     DeadLetters(LettersCommand),
+}
+
+/// Options of `capacity`; without any, the scale that Roost is designed for.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct CapacityArgs {
+    /// Accounts [default: 10M].
+    #[arg(long, value_name = "AMOUNT")]
+    accounts: Option<Amount>,
+    /// The share of accounts that read on a day [default: 0.3].
+    #[arg(long, value_name = "SHARE")]
+    reading_share: Option<Amount>,
+    /// Follows [default: 2G].
+    #[arg(long, value_name = "AMOUNT")]
+    edges: Option<Amount>,
+    /// Posts a day, reblogs and replies included [default: 10M].
+    #[arg(long, value_name = "AMOUNT")]
+    posts_per_day: Option<Amount>,
+    /// Favourites, follows and other commands a day [default: 20M].
+    #[arg(long, value_name = "AMOUNT")]
+    other_commands_per_day: Option<Amount>,
+    /// Requests that read, a day [default: 100M].
+    #[arg(long, value_name = "AMOUNT")]
+    reads_per_day: Option<Amount>,
+    /// By how much reads are to grow [default: 5].
+    #[arg(long, value_name = "FACTOR")]
+    read_growth: Option<Amount>,
+    /// Posts kept in the views and the search index [default: 10G].
+    #[arg(long, value_name = "AMOUNT")]
+    posts_kept: Option<Amount>,
+    /// Peak over mean [default: 3].
+    #[arg(long, value_name = "FACTOR")]
+    peak: Option<Amount>,
+    /// Copies of each byte on disk [default: 3].
+    #[arg(long, value_name = "COPIES")]
+    replicas: Option<Amount>,
+    /// Cores of a node [default: 16].
+    #[arg(long, value_name = "CORES")]
+    cores: Option<Amount>,
+    /// Memory of a node, GiB [default: 64].
+    #[arg(long, value_name = "GIB")]
+    memory_gib: Option<Amount>,
+    /// The share of a node that may be used at the peak [default: 0.5].
+    #[arg(long, value_name = "SHARE")]
+    load: Option<Amount>,
+    /// A unit cost of your own, as NAME=VALUE; a wrong name lists them all. May be given several times.
+    #[arg(long = "unit", value_name = "NAME=VALUE")]
+    units: Vec<String>,
+    /// Prints one line of JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl CapacityArgs {
+    /// The workload and the unit costs that it says.
+    pub(crate) fn read(&self) -> anyhow::Result<(Workload, UnitCosts)> {
+        let (mut work, mut units) = (Workload::default(), UnitCosts::default());
+        for (place, given) in [
+            (&mut work.accounts, self.accounts),
+            (&mut work.reading_share, self.reading_share),
+            (&mut work.edges, self.edges),
+            (&mut work.posts_per_day, self.posts_per_day),
+            (&mut work.other_commands_per_day, self.other_commands_per_day),
+            (&mut work.reads_per_day, self.reads_per_day),
+            (&mut work.read_growth, self.read_growth),
+            (&mut work.posts_kept, self.posts_kept),
+            (&mut work.peak, self.peak),
+            (&mut work.replicas, self.replicas),
+            (&mut work.cores, self.cores),
+            (&mut work.memory_gib, self.memory_gib),
+            (&mut work.load, self.load),
+        ] {
+            *place = given.map_or(*place, |amount| amount.0);
+        }
+        anyhow::ensure!(
+            [work.accounts, work.cores, work.memory_gib, work.load].iter().all(|least| *least > 0.0),
+            "--accounts, --cores, --memory-gib and --load must be above 0"
+        );
+        for unit in &self.units {
+            let (name, value) = unit.split_once('=').ok_or_else(|| anyhow::anyhow!("{unit} is no unit cost: write NAME=VALUE"))?;
+            let value: Amount = value.parse().map_err(anyhow::Error::msg)?;
+            units.set(name, value.0).map_err(anyhow::Error::msg)?;
+        }
+        Ok((work, units))
+    }
 }
 
 /// Where the deployment is.

@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use projectors::Done;
+use replay_tools::capacity;
 use replay_tools::copy::{self, CopyRequest};
 use replay_tools::inspect::{self, Asked};
 use replay_tools::letters::{self, ReleaseRequest};
@@ -19,7 +20,7 @@ use replay_tools::remote::Remote;
 use replay_tools::{rebuild, verify};
 use tokio::runtime::Runtime;
 
-use crate::cli::{Cli, Command, CopyArgs, InspectArgs, LettersCommand, Place, ReleaseArgs, WorkArgs};
+use crate::cli::{CapacityArgs, Cli, Command, CopyArgs, InspectArgs, LettersCommand, Place, ReleaseArgs, WorkArgs};
 
 /// Many small allocations that one thread makes and another frees: what this allocator is good at.
 #[global_allocator]
@@ -58,6 +59,7 @@ fn run(command: Command) -> anyhow::Result<u8> {
         Command::Rebuild(args) => run_rebuild(&args),
         Command::Verify(args) => run_verify(&args),
         Command::Copy(args) => run_copy(&args),
+        Command::Capacity(args) => run_capacity(&args),
         Command::DeadLetters(LettersCommand::List { place }) => run_list(&place),
         Command::DeadLetters(LettersCommand::Release(args)) => run_release(&args),
     }
@@ -176,6 +178,18 @@ fn run_copy(args: &CopyArgs) -> anyhow::Result<u8> {
     }
     out.flush()?;
     Ok(if equal { EXIT_EQUAL } else { EXIT_DIFFERS })
+}
+
+fn run_capacity(args: &CapacityArgs) -> anyhow::Result<u8> {
+    let (work, units) = args.read()?;
+    let lines = capacity::model(&work, &units);
+    let mut out = stdout();
+    if args.json {
+        writeln!(out, "{}", serde_json::json!({ "workload": work, "units": units, "results": lines }))?;
+    } else {
+        write!(out, "{}", capacity::table(&lines))?;
+    }
+    Ok(EXIT_EQUAL)
 }
 
 fn run_list(place: &Place) -> anyhow::Result<u8> {

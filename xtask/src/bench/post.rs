@@ -17,7 +17,8 @@ use queries::PageAsk;
 use schemas::PostId;
 use settle::{SETTLED_WITHIN, Seen, Settled};
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -65,9 +66,14 @@ pub(super) fn run(args: &Args) -> Result<Report> {
         report.add("prepare_s", began.elapsed().as_secs_f64());
         describe(&world, &mut report);
         forget_peak_memory();
-        measure(args, &world, &mut report).await?;
+        world.node.ports.views.flush().await?;
+        let before = sizes(folder.path())?;
+        let posts = measure(args, &world, &mut report).await?;
         report.add_peak_memory();
         world.node.shutdown().await?;
+        for ((what, after), (_, before)) in sizes(folder.path())?.into_iter().zip(before) {
+            report.add(format!("{what}_bytes_per_post"), after.saturating_sub(before) as f64 / posts.max(1) as f64);
+        }
         Ok(report)
     })
 }
@@ -87,7 +93,25 @@ fn describe(world: &World, report: &mut Report) {
     );
 }
 
-async fn measure(args: &Args, world: &Arc<World>, report: &mut Report) -> Result<()> {
+/// The parts of a data folder that grow with posts, and their bytes on disk.
+fn sizes(folder: &Path) -> Result<[(&'static str, u64); 3]> {
+    Ok([("log", on_disk(&folder.join("log"))?), ("views", on_disk(&folder.join("views"))?), ("search", on_disk(&folder.join("search"))?)])
+}
+
+/// Bytes that a folder takes on disk: what is only reserved counts as well.
+fn on_disk(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let entry = entry?;
+        // A file that a merge has just removed takes nothing.
+        let Ok(about) = entry.metadata() else { continue };
+        bytes += if about.is_dir() { on_disk(&entry.path())? } else { about.blocks() * 512 };
+    }
+    Ok(bytes)
+}
+
+/// Posts for all turns; says how many were acknowledged.
+async fn measure(args: &Args, world: &Arc<World>, report: &mut Report) -> Result<usize> {
     let stack = Stack::start(infra::http::finish(world.node.api(), world.node.edge.clone())).await?;
     let (written, mut dice) = (Arc::new(Written::default()), Dice::new(SEED + 1));
     let texts = texts(&mut dice);
@@ -124,7 +148,8 @@ async fn measure(args: &Args, world: &Arc<World>, report: &mut Report) -> Result
     delays("half_load_", &settled, &seen, report);
     report.add("stale_answers", whole(written.stale()));
     check(world, &written, report).await?;
-    stack.stop().await
+    stack.stop().await?;
+    Ok(written.newest_first().len())
 }
 
 /// The first post: what an answer looks like.

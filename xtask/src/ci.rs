@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: what continuous integration runs after `cargo test --workspace`. Every step runs even where an
-//! earlier one failed, so that one run tells all; the counts of all steps close it. `--cluster` runs what needs real servers.
+//! earlier one failed, so that one run tells all; the counts of all steps close it. Real servers have their steps there; `--cluster` runs
+//! only those, and all of each.
 
 mod servers;
 
@@ -11,7 +12,8 @@ use std::time::Instant;
 /// Which steps: otherwise everybody runs the same.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Runs the steps that need real servers instead, which it starts: Kafka, CQL, Elasticsearch and a schema registry.
+    /// Runs only the steps that need real servers, which it starts (Kafka, CQL, Elasticsearch, a schema registry), with one process of each
+    /// role as well as with two, and every fault.
     #[arg(long)]
     cluster: bool,
 }
@@ -19,7 +21,7 @@ pub(crate) struct Args {
 /// A step's name and what runs it.
 type Step = (&'static str, fn() -> Result<Tally>);
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 15] = [
     ("format", format),
     ("clippy", clippy),
     ("tidy", tidy::run),
@@ -31,14 +33,19 @@ const STEPS: [Step; 11] = [
     ("pages", || pages::run(&pages::Args::default())),
     ("kill -9", || faults::run(&faults::Args::default())),
     ("short benches", benches),
+    ("cluster build", servers::build),
+    ("server suites", servers::run),
+    ("clients, 2 each", clients_2_each),
+    ("short faults", || faults::run(&faults::Args::on_a_cluster(servers::executables()?, faults::SHORT))),
 ];
 
-/// The steps on real servers.
-const CLUSTER_STEPS: [Step; 4] = [
-    ("suites", servers::run),
-    ("clients, 1 each", || clients::run(&clients::Args::in_roles(1))),
-    ("clients, 2 each", || clients::run(&clients::Args::in_roles(2))),
-    ("faults", || faults::run(&faults::Args::on_a_cluster())),
+/// The steps on real servers, whole.
+const CLUSTER_STEPS: [Step; 5] = [
+    ("cluster build", servers::build),
+    ("server suites", servers::run),
+    ("clients, 1 each", || clients::run(&clients::Args::in_roles(1, servers::executables()?))),
+    ("clients, 2 each", clients_2_each),
+    ("faults", || faults::run(&faults::Args::on_a_cluster(servers::executables()?, &[]))),
 ];
 
 /// The benches with the arguments that keep them short.
@@ -86,6 +93,10 @@ fn clippy() -> Result<Tally> {
 fn build() -> Result<Tally> {
     server::build()?;
     Ok(Tally::one(true))
+}
+
+fn clients_2_each() -> Result<Tally> {
+    clients::run(&clients::Args::in_roles(2, servers::executables()?))
 }
 
 /// Runs each bench briefly: that it still runs and its results are right, not how fast it is on this machine.

@@ -5,10 +5,11 @@
 //! server is not named fails: none of them skips.
 
 use crate::cluster::{Cluster, Kind, Options};
-use crate::process;
 use crate::tally::Tally;
+use crate::{process, root};
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -26,19 +27,32 @@ const SUITES: [(&str, Kind); 9] = [
     ("log_kafka_restart", Kind::Kafka),
 ];
 
-/// What all of them are built with.
-const BUILD: [&str; 4] = ["test", "--workspace", "--features", "infra/cluster,infra/contract,replay-tools/cluster"];
+/// What suites and executables are built with: one set, so that nothing is built twice.
+const FEATURES: [&str; 3] = ["--workspace", "--features", "roost/cluster,infra/contract,replay-tools/cluster"];
+
+/// Where the executables are that [`build`] makes: for development, since what is asked of them here is not how fast they are.
+pub(super) fn executables() -> Result<PathBuf> {
+    Ok(root::target()?.join("debug"))
+}
+
+/// Builds the suites, and the executables that reach servers.
+///
+/// # Errors
+/// Fails where something cannot be built.
+pub(super) fn build() -> Result<Tally> {
+    process::run(tests().arg("--no-run").args(SUITES.iter().flat_map(|(suite, _)| ["--test", suite])))?;
+    process::run(process::cargo().arg("build").args(FEATURES).args(["--bin", "roost", "--bin", "replay-tools"]))?;
+    Ok(Tally::one(true))
+}
 
 /// Runs every suite on servers of its own and returns how many tests passed and failed.
 ///
 /// # Errors
-/// Fails where something cannot be built or a server does not start.
+/// Fails where a server does not start.
 pub(super) fn run() -> Result<Tally> {
     let began = Instant::now();
-    process::run(tests().arg("--no-run").args(SUITES.iter().flat_map(|(suite, _)| ["--test", suite])))?;
-    let built = began.elapsed();
     let cluster = Cluster::up(&Options { kinds: Kind::ALL.to_vec(), brokers: 1 })?;
-    let up = began.elapsed();
+    let up = began.elapsed().as_secs_f64();
     let mut all = Tally::default();
     let mut lines = Vec::new();
     for (suite, _) in SUITES {
@@ -50,7 +64,7 @@ pub(super) fn run() -> Result<Tally> {
         lines.push(format!("  {suite:<20}{tally}  ({:.0} s)", started.elapsed().as_secs_f64()));
         all += tally;
     }
-    println!("built in {:.0} s, servers up in {:.0} s\n{}", built.as_secs_f64(), (up - built).as_secs_f64(), lines.join("\n"));
+    println!("servers up in {up:.0} s\n{}", lines.join("\n"));
     if all.failed == 0 {
         cluster.down()?;
     } else {
@@ -61,7 +75,7 @@ pub(super) fn run() -> Result<Tally> {
 
 fn tests() -> Command {
     let mut command = process::cargo();
-    command.args(BUILD);
+    command.arg("test").args(FEATURES);
     command
 }
 

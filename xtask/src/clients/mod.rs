@@ -45,9 +45,9 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Against so many processes of each role on real servers.
-    pub(crate) fn in_roles(each: usize) -> Self {
-        Self { cluster: true, each, ..Self::default() }
+    /// Against so many processes of each role on real servers, of the executable in that folder.
+    pub(crate) fn in_roles(each: usize, executables: PathBuf) -> Self {
+        Self { cluster: true, each, binary: Some(executables.join("roost")), ..Self::default() }
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
 }
 
 const ALL: [Fault; 6] = [Fault::Broker, Fault::Zombie, Fault::Rebalance, Fault::Crash, Fault::Views, Fault::Search];
+/// Those that do not wait for a server's start, and the view store's.
+pub(crate) const SHORT: &[Fault] = &[Fault::Zombie, Fault::Rebalance, Fault::Crash, Fault::Views];
 /// Load before a fault and after it.
 const CALM: Duration = Duration::from_secs(2);
 /// How long a process is stopped: longer than a session in the consumer group.

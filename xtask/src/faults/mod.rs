@@ -23,6 +23,7 @@ use crate::{process, root};
 use anyhow::{Context, Result};
 use check::{api, log};
 use cluster::Fault;
+pub(crate) use cluster::SHORT;
 use journal::Journal;
 use load::Round;
 use rand::rngs::StdRng;
@@ -80,9 +81,9 @@ impl Default for Args {
 }
 
 impl Args {
-    /// Each fault of a cluster once.
-    pub(crate) fn on_a_cluster() -> Self {
-        Self { cluster: Some(1), ..Self::default() }
+    /// Each of those faults of a cluster once, or of all where none is named, with the executables in that folder.
+    pub(crate) fn on_a_cluster(executables: PathBuf, faults: &[Fault]) -> Self {
+        Self { cluster: Some(1), binaries: Some(executables), faults: faults.to_vec(), ..Self::default() }
     }
 }
 

@@ -38,7 +38,15 @@ pub struct Forwarder {
     partitions: u16,
     clock: Clock,
     /// Where the owners were last found.
-    known: RwLock<FxHashMap<PartitionId, Arc<str>>>,
+    known: RwLock<FxHashMap<PartitionId, Owner>>,
+}
+
+/// Where an owner was found.
+#[derive(Clone)]
+struct Owner {
+    address: Arc<str>,
+    /// Whether to ask the view once more before the next attempt: what was sent there was not done.
+    doubted: bool,
 }
 
 /// What became of one attempt.
@@ -57,14 +65,25 @@ impl Forwarder {
     /// Where the partition's owner is reached, if anybody has ever owned it.
     async fn address(&self, partition: PartitionId) -> Result<Option<Arc<str>>, ViewError> {
         let known = self.known.read().get(&partition).cloned();
-        if known.is_some() {
-            return Ok(known);
+        if let Some(Owner { address, doubted: false }) = known {
+            return Ok(Some(address));
         }
-        let found = owner_of(&*self.views, partition).await?.map(|owner| Arc::from(owner.address));
+        let found = match (owner_of(&*self.views, partition).await, known) {
+            (Ok(found), _) => found.map(|owner| Arc::from(owner.address)),
+            // Without the view, the last one known is most likely still the one; if not, it says so.
+            (Err(ViewError::Retryable(_)), Some(known)) => return Ok(Some(known.address)),
+            (Err(error), _) => return Err(error),
+        };
         if let Some(address) = &found {
-            self.known.write().insert(partition, Arc::clone(address));
+            self.known.write().insert(partition, Owner { address: Arc::clone(address), doubted: false });
         }
         Ok(found)
+    }
+
+    fn doubt(&self, partition: PartitionId) {
+        if let Some(owner) = self.known.write().get_mut(&partition) {
+            owner.doubted = true;
+        }
     }
 
     async fn attempt(&self, partition: PartitionId, envelope: &Envelope) -> Attempt {
@@ -85,7 +104,7 @@ impl Forwarder {
             Err(error @ (PeerError::NotReached { .. } | PeerError::Refused { .. })) => CommandError::Retry(error.to_string()),
             Err(error @ PeerError::NoAnswer { .. }) => CommandError::Unknown(error.to_string()),
         };
-        self.known.write().remove(&partition);
+        self.doubt(partition);
         Attempt::Again(error)
     }
 }

@@ -19,6 +19,7 @@ mod open;
 mod options;
 mod owner;
 mod partition;
+mod recall;
 mod receipts;
 #[cfg(test)]
 mod tests;

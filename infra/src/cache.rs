@@ -10,6 +10,7 @@ mod stamped;
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -74,6 +75,15 @@ impl Stamps {
     /// Moves the stamp of a row that was written.
     pub fn touch(&self, key: &RowKey) {
         self.touch_slot(slot(key.table, &key.pk));
+    }
+
+    /// Moves the stamp of a row that is known to change before its change is committed, here and in the processes that follow this one.
+    pub fn distrust(&self, key: &RowKey) {
+        let slot = slot(key.table, &key.pk);
+        self.touch_slot(slot);
+        if let Some(publisher) = self.teller.get() {
+            publisher.moved(&[slot]);
+        }
     }
 
     /// Has what this process commits told to others, from now on.
@@ -202,6 +212,10 @@ impl ViewStore for StampedViews {
 
     async fn flush(&self) -> Result<(), ViewError> {
         self.inner.flush().await
+    }
+
+    fn away(&self) -> Option<Duration> {
+        self.inner.away()
     }
 }
 

@@ -39,6 +39,7 @@ use crate::timelines::ring::{RingOptions, RingTimelines};
 use crate::timelines::{TimelineError, Timelines, ViewSource};
 use crate::views::fjall::{FjallOptions, FjallViews};
 use crate::views::memory::MemoryViews;
+use crate::views::watched::WatchedViews;
 use crate::views::{ViewError, ViewStore};
 
 /// The first generation of a log.
@@ -172,7 +173,12 @@ pub async fn open(config: &Config, clock: Clock) -> Result<(Ports, Stores), Conn
         BackingUrl::Server(url) => Some(Cql::connect("views", url).await?),
         BackingUrl::Embedded | BackingUrl::Memory => None,
     };
-    let views = Arc::new(StampedViews::new(open_views(config, data, cql.as_ref()).await?, stamps.clone()));
+    let stamped = Arc::new(StampedViews::new(open_views(config, data, cql.as_ref()).await?, stamps.clone()));
+    let views: Arc<dyn ViewStore> = match &cql {
+        // Around the stamps: a commit that is refused cannot have been written, and moves none.
+        Some(_) => Arc::new(WatchedViews::start(stamped)),
+        None => stamped,
+    };
     let timelines: Arc<dyn Timelines> = match &cql {
         Some(cql) => cql.timelines(Arc::new(ViewSource::new(views.clone())), clock, config.timeline_policy).await?,
         None => rings(config, views.clone(), clock),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use schemas::events::{Mention, Visibility};
 use schemas::log::Position;
-use schemas::rows::{AccountRow, StatusRow};
+use schemas::rows::StatusRow;
 use schemas::{AccountId, PostId};
 
 /// A post that a reader may see; for a reblog, `original` is what it wraps (also visible).
@@ -46,9 +46,6 @@ pub trait ReadSide: Send + Sync + 'static {
 
     /// The post, if the reader (nobody: signed out) may see it by the one visibility rule.
     async fn visible_post(&self, reader: Option<AccountId>, post: PostId) -> Result<Option<SeenPost>, ReadError>;
-
-    /// An account, if it exists.
-    async fn account(&self, account: AccountId) -> Result<Option<AccountRow>, ReadError>;
 
     /// The accounts that go by the handles (any case), in order.
     async fn resolve_handles(&self, handles: &[&str]) -> Result<Vec<Option<Mention>>, ReadError>;

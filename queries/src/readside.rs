@@ -7,7 +7,6 @@ use bytes::Bytes;
 use infra::readside::{ReadError, ReadSide, SeenPost};
 use schemas::events::Mention;
 use schemas::log::Position;
-use schemas::rows::AccountRow;
 use schemas::{AccountId, PostId};
 
 use crate::json;
@@ -21,10 +20,6 @@ impl ReadSide for QuerySide {
 
     async fn visible_post(&self, reader: Option<AccountId>, post: PostId) -> Result<Option<SeenPost>, ReadError> {
         Ok(self.seen_post(reader, post).await?)
-    }
-
-    async fn account(&self, account: AccountId) -> Result<Option<AccountRow>, ReadError> {
-        Ok(self.caches.account(account).await?.map(|account| account.row.clone()))
     }
 
     async fn resolve_handles(&self, handles: &[&str]) -> Result<Vec<Option<Mention>>, ReadError> {

@@ -25,7 +25,7 @@ pub struct Ties {
 }
 
 impl Ties {
-    /// Follows the feed, tells it of what this process commits, and joins the groups of its roles.
+    /// Follows the feed, tells it of what this process changes, and joins the groups of its roles.
     pub async fn tie(shared: &Shared, config: &Config, ports: &Ports) -> anyhow::Result<Self> {
         let follower = Follower::start(shared.notices.clone(), ports.views.clone(), ports.stamps.clone(), ports.progress.clone());
         if tokio::time::timeout(FEED_TIME_MAX, follower.wait_until_current()).await.is_err() {
@@ -35,9 +35,10 @@ impl Ties {
             true => shared.groups.join(group).await.map(Some).with_context(|| format!("cannot join the group of the {group}")),
             false => Ok(None),
         };
+        // Whoever takes writes may know before any projector does that a row is no longer to be trusted.
+        let publisher = Arc::new(Publisher::start(shared.notices.clone()));
+        ports.stamps.tell(publisher.clone());
         if config.roles.has(Role::Projectors) {
-            let publisher = Arc::new(Publisher::start(shared.notices.clone()));
-            ports.stamps.tell(publisher.clone());
             ports.progress.tell(publisher);
         }
         let (owners, projectors) = (join(Role::Commands, OWNERS).await?, join(Role::Projectors, PROJECTORS).await?);

@@ -15,6 +15,7 @@ use super::flights::Flights;
 use super::flush::Flusher;
 use super::metrics::Meters;
 use super::owner::Owner;
+use super::recall::Recall;
 use super::receipts::Receipts;
 use crate::domain::answered;
 use crate::state::{Ledger, OwnerNote, State, ledger_row, owner_row};
@@ -100,6 +101,7 @@ pub(super) async fn open(ports: &Ports, partition: PartitionId) -> Result<Owner,
     let ledger: Option<Ledger> = row.map(|row| codec::decode(&row)).transpose().map_err(|cause| StartError::Row { partition, cause })?;
     let ledger = ledger.unwrap_or_default();
     note_owner(ports, partition, &*writer).await?;
+    let recall = Recall::begin(ports.views.clone(), partition, &ledger, ports.options.recalled_commands);
     let mut owner = Owner {
         ports: ports.clone(),
         partition,
@@ -108,6 +110,7 @@ pub(super) async fn open(ports: &Ports, partition: PartitionId) -> Result<Owner,
         ledger,
         ids: IdMaker::after(partition, ledger.last_id),
         receipts: Receipts::default(),
+        recall,
         flights: Flights::default(),
         flusher: Flusher::default(),
         meters: Meters::new(partition),

@@ -19,6 +19,8 @@ pub struct WriteOptions {
     pub flights_max: usize,
     /// Entries of decision state that all partitions together keep in memory, beside those that the view does not have yet.
     pub state_entries: usize,
+    /// Ids of commands that may be repeated which all partitions together keep in memory for each of two days.
+    pub recalled_commands: usize,
     /// How often changed entries are written to the view.
     pub flush_every: Duration,
     /// Changed entries that are written before their time.
@@ -37,6 +39,7 @@ impl Default for WriteOptions {
             batch_commands: 1_024,
             flights_max: 16,
             state_entries: 262_144,
+            recalled_commands: 1_048_576,
             flush_every: Duration::from_millis(500),
             flush_rows: 8_192,
             unflushed_rows_max: 1_048_576,
@@ -49,6 +52,7 @@ impl WriteOptions {
     pub(super) fn of_each(mut self, partitions: u16) -> Self {
         let share = |of: usize| (of / usize::from(partitions).max(1)).max(1);
         self.state_entries = share(self.state_entries);
+        self.recalled_commands = share(self.recalled_commands);
         self.unflushed_rows_max = share(self.unflushed_rows_max);
         self
     }

@@ -16,6 +16,7 @@ use schemas::rows::{Checkpoint, RowKey, codec};
 use super::flights::{Flight, Flights, Outcome, Reply};
 use super::flush::Flusher;
 use super::metrics::Meters;
+use super::recall::Recall;
 use super::receipts::Receipts;
 use super::{Done, Ports, Request};
 use crate::domain::{Ctx, decide, evolve, keys_of, reads};
@@ -30,6 +31,7 @@ pub(super) struct Owner {
     pub(super) ledger: Ledger,
     pub(super) ids: IdMaker,
     pub(super) receipts: Receipts,
+    pub(super) recall: Recall,
     pub(super) flights: Flights,
     pub(super) flusher: Flusher,
     pub(super) meters: Meters,
@@ -91,7 +93,7 @@ impl Owner {
             Err(error) => {
                 let mut keys = Vec::new();
                 reads(&command, &mut keys);
-                if maybe_repeated || !keys.iter().all(|key| self.state.is_loaded(key)) {
+                if self.may_be_known(maybe_repeated, command_id) || !keys.iter().all(|key| self.state.is_loaded(key)) {
                     return Outcome::Refused(match error {
                         ViewError::Retryable(_) => CommandError::Retry(error.to_string()),
                         ViewError::NoVersion(..) | ViewError::Locked(_) | ViewError::Fatal(_) => CommandError::Failed(error.to_string()),
@@ -123,6 +125,12 @@ impl Owner {
         }
         let bucket = self.ledger.note(time_ms, events);
         self.receipts.remember(command, sequence, id, bucket);
+        self.recall.note(command, bucket);
+    }
+
+    /// Whether only the view can say whether the command was decided before.
+    fn may_be_known(&mut self, maybe_repeated: bool, id: CommandId) -> bool {
+        maybe_repeated && self.receipts.get(id).is_none() && self.recall.may_hold(id, self.ledger.consulted())
     }
 
     /// Loads what the commands read, and looks up those that may be repeated, in one call to the view.
@@ -131,7 +139,7 @@ impl Owner {
         let mut asked = Vec::new();
         for request in requests {
             reads(&request.envelope.command, &mut keys);
-            if request.envelope.maybe_repeated && self.receipts.get(request.envelope.id).is_none() {
+            if self.may_be_known(request.envelope.maybe_repeated, request.envelope.id) {
                 asked.push(request.envelope.id);
             }
         }

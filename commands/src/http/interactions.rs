@@ -24,7 +24,7 @@ pub(super) async fn reblog(State(writes): Shared, caller: Caller, PathId(post): 
     }
     let visibility = match params.filled("visibility") {
         Some(name) => Visibility::named(name).ok_or_else(|| ApiError::invalid_param("visibility", "is not included in the list"))?,
-        None => match writes.account(account).await?.profile.default_visibility {
+        None => match writes.habits(account).await?.visibility {
             Visibility::Direct => Visibility::Private,
             usual => usual,
         },

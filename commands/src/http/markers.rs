@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use bytes::Bytes;
 use infra::http::{ApiError, Caller, Params};
 use schemas::commands::{Command, MoveMarker, Receipt};
 
@@ -25,6 +26,8 @@ pub(super) async fn set(State(writes): State<Arc<Writes>>, caller: Caller, param
         moved.push(timeline);
     }
     let fresh = writes.settle(&all.positions).await;
-    let body = writes.reads.markers_json(account, &moved).await?;
+    let shown = Writes::shown(writes.reads.markers_json(account, &moved).await.map(Some));
+    // Markers have no id of their own to answer with.
+    let (fresh, body) = (fresh && shown.is_some(), shown.unwrap_or_else(|| Bytes::from_static(b"{}")));
     Ok(writes.done(&all.positions, fresh, Some(body), 0))
 }

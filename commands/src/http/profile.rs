@@ -26,9 +26,12 @@ type Answer = Result<Response, ApiError>;
 
 pub(super) async fn update(State(writes): Shared, caller: Caller, params: Params) -> Answer {
     let account = caller.user()?;
-    let was_locked = writes.account(account).await?.profile.locked;
+    let was_locked = writes.habits(account).await?.locked;
     let patch = patch(&writes, account, &params).await?;
     let opens = was_locked && patch.locked == Some(false);
+    if opens && writes.edge.views.away().is_some() {
+        return Err(ApiError::Unavailable("who waits for an answer cannot be read".to_owned()));
+    }
     let mut receipt = change(&writes, &caller, "update_credentials", patch).await?;
     if opens {
         grant_requests(&writes, &caller, &mut receipt).await?;
@@ -54,8 +57,8 @@ async fn change(writes: &Writes, caller: &Caller, verb: &str, patch: ProfilePatc
 }
 
 async fn show(writes: &Writes, account: AccountId, receipt: &Receipt) -> Answer {
-    let fresh = writes.settle(&receipt.positions).await;
-    let shown = writes.reads.account_json(account, true).await?;
+    let fresh = writes.settle_row(&receipt.positions, &keys::account(account)).await;
+    let shown = Writes::shown(writes.reads.account_json(account, true).await);
     Ok(writes.done(&receipt.positions, fresh, shown, account.0))
 }
 

@@ -20,7 +20,7 @@ const NOTE_CHARS_MAX: usize = 2_000;
 /// Executes what the caller does to an account that exists, and answers with the relationship.
 async fn act(writes: &Writes, caller: &Caller, verb: &str, target: AccountId, command: impl FnOnce(AccountId) -> Command + Send) -> Answer {
     let account = caller.user()?;
-    writes.account(target).await?;
+    writes.habits(target).await?;
     let receipt = writes.send(caller, &format!("{verb}/{target}"), command(account)).await?;
     writes.show_relationship(account, &receipt, target).await
 }
@@ -28,7 +28,7 @@ async fn act(writes: &Writes, caller: &Caller, verb: &str, target: AccountId, co
 /// `accounts.follow`
 pub(super) async fn follow(State(writes): Shared, caller: Caller, PathId(target): PathId<AccountId>, params: Params) -> Answer {
     let reader = caller.user()?;
-    writes.account(target).await?;
+    writes.habits(target).await?;
     // Whoever blocks the caller is not followed; one's own block `decide` knows.
     if target == reader || writes.edge.row::<RelationRow>(keys::blocked_by(reader, target)).await?.is_some() {
         return Err(ApiError::Forbidden("This action is not allowed"));

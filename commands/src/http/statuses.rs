@@ -19,12 +19,12 @@ type Answer = Result<Response, ApiError>;
 /// `statuses.create`
 pub(super) async fn create(State(writes): Shared, caller: Caller, params: Params) -> Answer {
     let account = caller.user()?;
-    let profile = writes.account(account).await?.profile;
+    let habits = writes.habits(account).await?;
     let visibility = match params.filled("visibility") {
         Some(name) => Visibility::named(name).ok_or_else(|| ApiError::invalid_param("visibility", "is not included in the list"))?,
-        None => profile.default_visibility,
+        None => habits.visibility,
     };
-    let defaults = Defaults { sensitive: profile.default_sensitive, language: profile.default_language };
+    let defaults = Defaults { sensitive: habits.sensitive, language: habits.language };
     let content = content::read(&writes, &caller, &params, defaults).await?;
     let in_reply_to = match params.id::<PostId>("in_reply_to_id")? {
         Some(parent) => Some(replied_to(&writes.seen(account, parent).await?)),

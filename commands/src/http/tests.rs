@@ -1,5 +1,6 @@
 //! The resources over ports in memory: OAuth from registration to revocation, sign-up, posts, relations.
 
+mod late;
 mod ports;
 
 use axum::body::Body;
@@ -348,17 +349,6 @@ async fn rejections_and_overload_have_their_statuses() {
     let Some(Command::Follow(follow)) = world.bus.sent().pop().map(|envelope| envelope.command) else { panic!("a follow was sent") };
     assert_eq!((follow.target, follow.reblogs, follow.notify), (bob.id, Some(false), None));
     assert_eq!(follow.languages, Some(vec!["en".to_owned()]));
-}
-
-#[tokio::test]
-async fn answers_that_the_views_were_late_for_say_so() {
-    let world = open();
-    let ana = world.user("ana").await;
-    for late in [false, true] {
-        world.reads.late.store(late, std::sync::atomic::Ordering::Relaxed);
-        let answer = world.post("/api/v1/statuses/1/favourite", &[], Some(&ana.token)).await;
-        assert_eq!((answer.status, answer.headers.contains_key("roost-stale")), (200, late), "done and durable all the same");
-    }
 }
 
 #[tokio::test]

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use infra::blobs::Blobs;
 use infra::bus::CommandBus;
-use infra::http::{ApiError, Caller, Edge, reply};
-use infra::readside::{ReadSide, SeenPost};
+use infra::http::{ApiError, Caller, Edge, Habits, reply};
+use infra::readside::{ReadError, ReadSide, SeenPost};
 use schemas::commands::{Command, Envelope, Receipt};
 use schemas::log::{CommandId, PositionToken};
-use schemas::rows::AccountRow;
+use schemas::rows::RowKey;
 use schemas::{AccountId, PostId};
 
 use crate::accounts::{Accounts, random_id};
@@ -52,7 +52,27 @@ impl Writes {
 
     /// Waits, within patience, until the views have passed the positions.
     pub(super) async fn settle(&self, positions: &PositionToken) -> bool {
-        self.reads.wait(&positions.0, self.edge.settings.patience).await
+        self.reads.wait(&positions.0, self.edge.patience()).await
+    }
+
+    /// The same for what replaces a row that the edges of all processes keep: where the views are late, nobody trusts that row any more.
+    pub(super) async fn settle_row(&self, positions: &PositionToken, row: &RowKey) -> bool {
+        let fresh = self.settle(positions).await;
+        if !fresh {
+            self.edge.distrust(row);
+        }
+        fresh
+    }
+
+    /// What a read brought that only shows what was done: nothing where it failed, for the deed stands.
+    pub(super) fn shown(read: Result<Option<Bytes>, ReadError>) -> Option<Bytes> {
+        read.unwrap_or_else(|error| {
+            match &error {
+                ReadError::Retryable(_) => tracing::debug!(%error, "a write is acknowledged without being shown"),
+                ReadError::Failed(_) => tracing::error!(%error, "a write is acknowledged without being shown"),
+            }
+            None
+        })
     }
 
     /// Answers a write that took effect. Where the views were not `fresh` in time, the answer says so; what they cannot show at all is its id
@@ -78,14 +98,14 @@ impl Writes {
     /// Answers with a post as the caller sees it now.
     pub(super) async fn show_post(&self, reader: AccountId, receipt: &Receipt, post: PostId) -> Result<Response, ApiError> {
         let fresh = self.settle(&receipt.positions).await;
-        let shown = self.reads.status_json(reader, post, false).await?;
+        let shown = Self::shown(self.reads.status_json(reader, post, false).await);
         Ok(self.done(&receipt.positions, fresh, shown, post.0))
     }
 
     /// Answers with the relationship to another account as it is now.
     pub(super) async fn show_relationship(&self, reader: AccountId, receipt: &Receipt, other: AccountId) -> Result<Response, ApiError> {
         let fresh = self.settle(&receipt.positions).await;
-        let shown = self.reads.relationship_json(reader, other).await?;
+        let shown = Self::shown(self.reads.relationship_json(reader, other).await);
         Ok(self.done(&receipt.positions, fresh, shown, other.0))
     }
 
@@ -94,8 +114,8 @@ impl Writes {
         self.reads.visible_post(Some(reader), post).await?.ok_or(ApiError::NotFound)
     }
 
-    /// An account; 404 if there is none.
-    pub(super) async fn account(&self, account: AccountId) -> Result<AccountRow, ApiError> {
-        self.reads.account(account).await?.ok_or(ApiError::NotFound)
+    /// The habits of an account; 404 if there is none.
+    pub(super) async fn habits(&self, account: AccountId) -> Result<Habits, ApiError> {
+        self.edge.habits(account).await?.ok_or(ApiError::NotFound)
     }
 }

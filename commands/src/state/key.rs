@@ -109,6 +109,11 @@ pub fn receipt_row(partition: PartitionId, bucket: u64, id: CommandId) -> RowKey
     decision(receipts(partition, bucket), PartBuilder::default().raw(&id.0.to_be_bytes()))
 }
 
+/// The command of a receipt, by its row's sort key.
+pub fn receipt_id(sk: &[u8]) -> Option<CommandId> {
+    Some(CommandId(u128::from_be_bytes(sk.try_into().ok()?)))
+}
+
 /// The partition key of a whole bucket of receipts.
 pub fn receipts(partition: PartitionId, bucket: u64) -> PartBuilder {
     tag(21).u16(partition.0).u64(bucket)

@@ -8,7 +8,7 @@ mod ledger;
 mod map;
 mod value;
 
-pub use key::{Digest, MarkedTimeline, StateKey, ledger_row, owner_row, receipt_row, receipts};
+pub use key::{Digest, MarkedTimeline, StateKey, ledger_row, owner_row, receipt_id, receipt_row, receipts};
 pub use ledger::{COMMANDS_KEPT_MAX, COMMANDS_KEPT_MS, Ledger};
 pub use map::State;
 pub use value::{

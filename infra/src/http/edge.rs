@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::events::{Profile, Visibility};
 use schemas::log::PositionToken;
-use schemas::rows::{AppRow, CredentialRow, RowKey, TokenRow, codec, keys};
+use schemas::rows::{AccountRow, AppRow, CredentialRow, RowKey, TokenRow, codec, keys};
 use schemas::{AccountId, AppId, UnixMillis};
 use serde::de::DeserializeOwned;
 
@@ -21,8 +22,11 @@ use crate::views::{Version, ViewError, ViewStore};
 const TOKENS_MAX: u64 = 100_000;
 /// Applications held.
 const APPS_MAX: u64 = 10_000;
-/// Accounts of which it is held whether they may act.
+/// Accounts of which it is held whether they may act, and those of which their habits are held.
 const ACCOUNTS_MAX: u64 = 100_000;
+/// For how long of the view store's absence a token is trusted that was read before. The end of a token is told to all processes at once; this
+/// bounds what it comes to where the process that was to tell it died.
+pub const TRUST_AWAY_MAX: Duration = Duration::from_secs(600);
 
 /// What an operator decides of the edge.
 #[derive(Debug, Clone)]
@@ -76,6 +80,26 @@ impl Settings {
     }
 }
 
+/// What an account's own writes start from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Habits {
+    /// Whether it answers follow requests one by one.
+    pub locked: bool,
+    /// Who sees a post that does not say so.
+    pub visibility: Visibility,
+    /// Whether such a post is marked as sensitive.
+    pub sensitive: bool,
+    /// The language of such a post.
+    pub language: Option<String>,
+}
+
+impl From<AccountRow> for Habits {
+    fn from(row: AccountRow) -> Self {
+        let Profile { locked, default_visibility: visibility, default_sensitive: sensitive, default_language: language, .. } = row.profile;
+        Self { locked, visibility, sensitive, language }
+    }
+}
+
 /// The edge of a process.
 pub struct Edge {
     /// The view store.
@@ -91,6 +115,8 @@ pub struct Edge {
     tokens: StampedCache<[u8; 32], Option<TokenRow>>,
     apps: StampedCache<AppId, Option<AppRow>>,
     confirmed: StampedCache<AccountId, bool>,
+    habits: StampedCache<AccountId, Option<Habits>>,
+    stamps: Arc<Stamps>,
 }
 
 impl Edge {
@@ -100,7 +126,9 @@ impl Edge {
             limits: RateLimits::new(settings.rate_limits),
             tokens: StampedCache::new("tokens", stamps.clone(), TOKENS_MAX, |_, _| 1),
             apps: StampedCache::new("apps", stamps.clone(), APPS_MAX, |_, _| 1),
-            confirmed: StampedCache::new("confirmed", stamps, ACCOUNTS_MAX, |_, _| 1),
+            confirmed: StampedCache::new("confirmed", stamps.clone(), ACCOUNTS_MAX, |_, _| 1),
+            habits: StampedCache::new("habits", stamps.clone(), ACCOUNTS_MAX, |_, _| 1),
+            stamps,
             views,
             progress,
             keys,
@@ -113,8 +141,12 @@ impl Edge {
         clock::now_ms()
     }
 
-    /// The token with that SHA-256, unless it is unknown or revoked.
+    /// The token with that SHA-256, unless it is unknown or revoked. While the view store is away, one that was read before is good as long as
+    /// nobody told that it changes, for [`TRUST_AWAY_MAX`] at the most.
     pub async fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, ViewError> {
+        if self.views.away().is_some_and(|away| away > TRUST_AWAY_MAX) {
+            return Err(ViewError::Retryable("it has been away for too long to trust a token".to_owned()));
+        }
         let key = keys::token(hash);
         let deps = [(key.table, key.pk.clone())];
         let row = self.tokens.get_or_load(hash, &deps, self.row::<TokenRow>(key)).await?;
@@ -140,6 +172,25 @@ impl Edge {
         Ok(*self.confirmed.get_or_load(&account, &deps, load).await?)
     }
 
+    /// The habits of an account, if it exists.
+    pub async fn habits(&self, account: AccountId) -> Result<Option<Habits>, ViewError> {
+        let key = keys::account(account);
+        let deps = [(key.table, key.pk.clone())];
+        let load = async { Ok::<_, ViewError>(self.row::<AccountRow>(key).await?.map(Habits::from)) };
+        Ok((*self.habits.get_or_load(&account, &deps, load).await?).clone())
+    }
+
+    /// Says that a row is about to change by what was just acknowledged: what any process keeps of it is not trusted from now on, though the
+    /// views may take their time.
+    pub fn distrust(&self, key: &RowKey) {
+        self.stamps.distrust(key);
+    }
+
+    /// How long to wait for the views: not at all while their store is away.
+    pub fn patience(&self) -> Duration {
+        if self.views.away().is_some() { Duration::ZERO } else { self.settings.patience }
+    }
+
     /// A live row.
     pub async fn row<T: DeserializeOwned>(&self, key: RowKey) -> Result<Option<T>, ViewError> {
         let rows = self.views.get(Version::Live, &[key]).await?;
@@ -150,7 +201,7 @@ impl Edge {
     /// Waits, within patience, until the views have passed the positions of a token's text; false if they have not, or it is none of ours.
     pub async fn reached(&self, token: &str) -> bool {
         match PositionToken::decode(token, self.keys.position()) {
-            Ok(token) => self.progress.wait(&token.0, self.settings.patience).await,
+            Ok(token) => self.progress.wait(&token.0, self.patience()).await,
             Err(_) => false,
         }
     }

@@ -69,7 +69,8 @@ async fn admit(gate: &Gate, request: Request, next: Next) -> Response {
             parts.extensions.insert(caller);
             let answer = tokio::time::timeout(HANDLER_TIME_MAX, next.run(Request::from_parts(parts, body))).await;
             let mut response = answer.unwrap_or_else(|_| ApiError::Unavailable("the handler took too long".to_owned()).into_response());
-            if stale {
+            // What is shown while the store is away is what was known before.
+            if stale || (gate.edge.views.away().is_some() && response.status().is_success()) {
                 response.headers_mut().insert(ROOST_STALE, HeaderValue::from_static("true"));
             }
             response

@@ -23,7 +23,7 @@ mod trace;
 
 pub use caller::{Caller, PathId, PathText};
 pub use client::{BadNetwork, Network, client_address};
-pub use edge::{Edge, Settings};
+pub use edge::{Edge, Habits, Settings, TRUST_AWAY_MAX};
 pub use error::{ApiError, INVALID_GRANT, NOT_FOUND_BODY};
 pub use limits::{Quota, RateLimits, Rule, Subject};
 pub use outer::{RequestInfo, finish};

@@ -8,10 +8,13 @@
 pub mod contract;
 #[cfg(feature = "cql")]
 pub mod cql;
+pub mod faulty;
 pub mod fjall;
-
 pub mod memory;
 pub(crate) mod registry;
+pub mod watched;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -116,4 +119,10 @@ pub trait ViewStore: Send + Sync + 'static {
 
     /// Makes what was committed safe to leave.
     async fn flush(&self) -> Result<(), ViewError>;
+
+    /// For how long the store has been known not to answer: nobody should wait for what it must take first. Nothing while it answers, and
+    /// of a store that nobody watches (see [`watched::WatchedViews`]).
+    fn away(&self) -> Option<Duration> {
+        None
+    }
 }

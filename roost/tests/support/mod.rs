@@ -7,6 +7,8 @@
     reason = "each test file uses its own part, and a missing field is a failed test"
 )]
 
+pub mod place;
+
 use std::time::Duration;
 
 use infra::config::{Config, Layered};
@@ -38,6 +40,10 @@ pub struct Reply {
     pub status: u16,
     pub body: String,
     pub link: Option<String>,
+    /// Whether it says `Roost-Stale: true`.
+    pub stale: bool,
+    /// Whether it says `Retry-After`.
+    pub retry_after: bool,
 }
 
 impl Reply {
@@ -198,7 +204,9 @@ impl Server {
 fn read(mut response: Response<ureq::Body>) -> Reply {
     let status: StatusCode = response.status();
     let link = response.headers().get("link").and_then(|link| link.to_str().ok()).map(str::to_owned);
-    Reply { status: status.as_u16(), body: response.body_mut().read_to_string().expect("a text body"), link }
+    let stale = response.headers().get("roost-stale").is_some_and(|value| value == "true");
+    let retry_after = response.headers().contains_key("retry-after");
+    Reply { status: status.as_u16(), body: response.body_mut().read_to_string().expect("a text body"), link, stale, retry_after }
 }
 
 impl Drop for Server {

@@ -28,7 +28,7 @@ pub(crate) enum Fault {
     Rebalance,
     /// A process that decides is killed; another takes its place.
     Crash,
-    /// The view store is stopped for some seconds.
+    /// The view store is stopped for some seconds; who is known goes on writing, under keys, and is acknowledged.
     Views,
     /// The search index is stopped for some seconds.
     Search,
@@ -43,6 +43,8 @@ const CALM: Duration = Duration::from_secs(2);
 const ZOMBIE: Duration = Duration::from_secs(14);
 /// How long a server is away, its stop and start aside.
 const AWAY: Duration = Duration::from_secs(5);
+/// The pause between two posts of each writer while the view store is away.
+const BETWEEN: Duration = Duration::from_millis(250);
 /// How long a writer sends on: a view store takes its time to start.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How long the views may trail after everything has healed.
@@ -113,10 +115,10 @@ impl Place<'_> {
     }
 
     fn round(&mut self, fault: Fault, time: u32, round: &Round, journal: &Journal) -> Result<usize> {
-        let urls: Vec<String> = self.fleet.of(Role::Queries).iter().map(|edge| edge.url()).collect();
+        let urls = self.urls();
         load::run_through(&urls, journal, round, PATIENCE, || {
             sleep(CALM);
-            self.inject(fault, time)?;
+            self.inject(fault, time, round, journal)?;
             sleep(CALM);
             Ok(())
         })?;
@@ -132,7 +134,7 @@ impl Place<'_> {
         Ok(sent_again)
     }
 
-    fn inject(&mut self, fault: Fault, time: u32) -> Result<()> {
+    fn inject(&mut self, fault: Fault, time: u32, round: &Round, journal: &Journal) -> Result<()> {
         match fault {
             Fault::Broker => {
                 let broker = format!("kafka-{}", time % 3 + 1);
@@ -156,15 +158,35 @@ impl Place<'_> {
                 self.fleet.remove(Role::Commands, true)?;
                 self.fleet.add(Role::Commands)
             }
-            Fault::Views => self.away("cql"),
+            Fault::Views => self.without_views(round, journal),
             Fault::Search => self.away("elastic"),
         }
+    }
+
+    /// Stops the view store, and has all writers post meanwhile: some of it must be acknowledged.
+    fn without_views(&mut self, round: &Round, journal: &Journal) -> Result<()> {
+        let urls = self.urls();
+        self.cluster.stop("cql")?;
+        let (gone, mut sent, mut acknowledged) = (Instant::now(), 0, 0);
+        while gone.elapsed() < AWAY {
+            acknowledged += load::post_unseen(&urls, journal, &format!("k{}unseen{sent}", round.number))?;
+            sent += 1;
+            sleep(BETWEEN);
+        }
+        println!("faults: {acknowledged} of {} posts acknowledged while the view store was away", sent * WRITERS);
+        anyhow::ensure!(acknowledged > 0, "no write was acknowledged while the view store was away");
+        self.cluster.start("cql")
     }
 
     fn away(&mut self, name: &str) -> Result<()> {
         self.cluster.stop(name)?;
         sleep(AWAY);
         self.cluster.start(name)
+    }
+
+    /// The public URLs of the processes that clients speak to.
+    fn urls(&self) -> Vec<String> {
+        self.fleet.of(Role::Queries).iter().map(|edge| edge.url()).collect()
     }
 
     /// The public and the operators' URL of a process that clients speak to.

@@ -71,7 +71,7 @@ fn write_all(urls: &[String], journal: &Journal, round: &Round, manner: Manner, 
         let (known, recent, told) = (&known, &recent, &told);
         let write = |number: usize| {
             let mine = Mine::of(known, cast, number, recent, round.seed.wrapping_add(number as u64));
-            let url = urls.get(number % urls.len().max(1)).map(String::as_str).unwrap_or_default();
+            let url = url_of(urls, number);
             move || write(&Writer { url, journal, number, round, manner, told }, mine)
         };
         let threads: Vec<_> = (0..cast.writers.len()).map(|number| scope.spawn(write(number))).collect();
@@ -83,6 +83,11 @@ fn write_all(urls: &[String], journal: &Journal, round: &Round, manner: Manner, 
         }
         Ok(())
     })
+}
+
+/// The server that a writer speaks to.
+fn url_of(urls: &[String], writer: usize) -> &str {
+    urls.get(writer % urls.len().max(1)).map(String::as_str).unwrap_or_default()
 }
 
 /// One of the writers.
@@ -135,6 +140,33 @@ pub(super) fn again(url: &str, journal: &Journal) -> Result<usize> {
     Ok(unanswered.len())
 }
 
+/// Has every writer post once through its own server, without insisting; `name` tells the attempts from others. What is acknowledged must say that the views are
+/// late. Returns how many were; the others stay open, to be sent again.
+///
+/// # Errors
+/// Fails where an answer is neither an acknowledgement marked as stale nor a request to wait.
+pub(super) fn post_unseen(urls: &[String], journal: &Journal, name: &str) -> Result<usize> {
+    let agent = agent();
+    let mut acknowledged = 0;
+    for (number, writer) in journal.cast().writers.iter().enumerate() {
+        let attempt = Attempt { writer: number, key: format!("{name}w{number}"), action: Action::Post };
+        journal.sent(&attempt)?;
+        let Ok(answer) = agent.run(request(url_of(urls, number), writer, &attempt)?) else { continue };
+        let stale = answer.headers().get("roost-stale").is_some_and(|value| value == "true");
+        let outcome = match taken(answer, &attempt)? {
+            Answer::Outcome(Outcome::Ok(id)) => {
+                anyhow::ensure!(stale, "{attempt:?}: acknowledged as if the views had it");
+                acknowledged += 1;
+                Outcome::Ok(id)
+            }
+            Answer::Outcome(Outcome::Unknown) | Answer::Busy => Outcome::Unknown,
+            answer => bail!("{attempt:?}: {answer:?}"),
+        };
+        journal.answered(&attempt.key, outcome)?;
+    }
+    Ok(acknowledged)
+}
+
 /// Sends an attempt as often as the server asks for.
 fn until_answered(journal: &Journal, url: &str, agent: &ureq::Agent, attempt: &Attempt, manner: Manner) -> Result<Outcome> {
     let writer = journal.cast().writers.get(attempt.writer).context("attempts name their writer")?;
@@ -172,15 +204,24 @@ enum Answer {
 }
 
 fn send(agent: &ureq::Agent, url: &str, writer: &Account, attempt: &Attempt) -> Result<Answer> {
-    let (method, path) = attempt.action.request();
-    let request = ureq::http::Request::builder().method(method).uri(format!("{url}{path}"));
-    let request = request.header("authorization", format!("Bearer {}", writer.token)).header("idempotency-key", &attempt.key);
-    let request = request.header("content-type", "application/json").body(attempt.action.body(&attempt.key).to_string())?;
+    let request = request(url, writer, attempt)?;
     let sent = Instant::now();
-    let Ok(mut answer) = agent.run(request) else {
+    let Ok(answer) = agent.run(request) else {
         anyhow::ensure!(sent.elapsed() < ANSWER_WAIT, "{attempt:?}: no answer within {} s", ANSWER_WAIT.as_secs());
         return Ok(Answer::Outcome(Outcome::Unknown));
     };
+    taken(answer, attempt)
+}
+
+fn request(url: &str, writer: &Account, attempt: &Attempt) -> Result<ureq::http::Request<String>> {
+    let (method, path) = attempt.action.request();
+    let request = ureq::http::Request::builder().method(method).uri(format!("{url}{path}"));
+    let request = request.header("authorization", format!("Bearer {}", writer.token)).header("idempotency-key", &attempt.key);
+    Ok(request.header("content-type", "application/json").body(attempt.action.body(&attempt.key).to_string())?)
+}
+
+/// What an answer says of an attempt.
+fn taken(mut answer: ureq::http::Response<ureq::Body>, attempt: &Attempt) -> Result<Answer> {
     match answer.status().as_u16() {
         200 => match answer.body_mut().read_json::<serde_json::Value>() {
             Ok(entity) => {

@@ -1,15 +1,12 @@
 //! Overload, a lost partition, a log that refuses, a view store that is down.
 
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bytes::Bytes;
 use infra::log::{LogError, PartitionWriter};
-use infra::views::{Scan, ScannedRow, Version, Versions, ViewBatch, ViewError};
+use infra::views::faulty::FaultyViews;
 use schemas::commands::LapseHandle;
 use schemas::log::{NewRecord, WriterId};
-use schemas::rows::{Checkpoint, RowKey, Table, View};
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -185,80 +182,23 @@ async fn a_superseded_writer_answers_retry_and_its_successor_decides() {
     write_side.shutdown().await;
 }
 
-/// A view store that can be taken away.
-struct Flaky {
-    inner: Arc<MemoryViews>,
-    down: AtomicBool,
-}
-
-impl Flaky {
-    fn check(&self) -> Result<(), ViewError> {
-        if self.down.load(Ordering::Relaxed) { Err(ViewError::Retryable("down".into())) } else { Ok(()) }
-    }
-}
-
-#[async_trait]
-impl ViewStore for Flaky {
-    async fn get(&self, version: Version, keys: &[RowKey]) -> Result<Vec<Option<Bytes>>, ViewError> {
-        self.check()?;
-        self.inner.get(version, keys).await
-    }
-
-    async fn scan(&self, version: Version, scan: Scan) -> Result<Vec<ScannedRow>, ViewError> {
-        self.check()?;
-        self.inner.scan(version, scan).await
-    }
-
-    async fn dump(&self, version: Version, table: Table, after: Option<RowKey>, limit: usize) -> Result<Vec<(RowKey, Bytes)>, ViewError> {
-        self.inner.dump(version, table, after, limit).await
-    }
-
-    async fn commit(&self, version: Version, batch: ViewBatch) -> Result<(), ViewError> {
-        self.check()?;
-        self.inner.commit(version, batch).await
-    }
-
-    async fn checkpoint(&self, version: Version, view: View, partition: PartitionId) -> Result<Option<Checkpoint>, ViewError> {
-        self.check()?;
-        self.inner.checkpoint(version, view, partition).await
-    }
-
-    async fn versions(&self, view: View) -> Result<Versions, ViewError> {
-        self.inner.versions(view).await
-    }
-
-    async fn begin(&self, view: View) -> Result<u32, ViewError> {
-        self.inner.begin(view).await
-    }
-
-    async fn promote(&self, view: View) -> Result<(), ViewError> {
-        self.inner.promote(view).await
-    }
-
-    async fn drop_version(&self, view: View, version: u32) -> Result<(), ViewError> {
-        self.inner.drop_version(view, version).await
-    }
-
-    async fn flush(&self) -> Result<(), ViewError> {
-        self.inner.flush().await
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn writes_go_on_while_the_view_store_is_down() {
     let world = World::new();
-    let views = Arc::new(Flaky { inner: Arc::clone(&world.views), down: AtomicBool::new(false) });
+    let views = Arc::new(FaultyViews::new(Arc::clone(&world.views) as _));
     let log = Arc::clone(&world.log);
     let write_side = WriteSide::start(log, Arc::clone(&views) as _, world.clock(), WriteOptions::default()).await.expect("starts");
     world.register(&write_side, ANA, "ana", false).await;
-    views.down.store(true, Ordering::Relaxed);
+    views.fail();
     let known = world.fresh(ANA, post(ANA, "in memory"));
     let first = write_side.execute(known.clone()).await.expect("what is in memory is decided on");
+    let keyed = write_side.execute(repeated(&world.fresh(ANA, post(ANA, "under a key that nobody used")))).await;
+    assert!(keyed.is_ok_and(|receipt| !receipt.repeated), "what was decided before is known in memory");
     let unknown = world.fresh(ANA, follow(ANA, BOB));
     assert!(matches!(write_side.execute(unknown.clone()).await, Err(CommandError::Retry(_))));
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(write_side.execute(repeated(&known)).await, Ok(Receipt { repeated: true, ..first }));
-    views.down.store(false, Ordering::Relaxed);
+    views.heal();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(write_side.execute(unknown).await.is_ok());
     write_side.shutdown().await;

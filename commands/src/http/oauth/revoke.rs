@@ -8,6 +8,7 @@ use http::StatusCode;
 use infra::http::{ApiError, Caller, Params, reply};
 use infra::keys::sha256;
 use schemas::commands::{Command, RevokeToken};
+use schemas::rows::keys;
 
 use super::super::Writes;
 use super::client::{Basic, authenticate};
@@ -34,6 +35,6 @@ pub(crate) async fn revoke(State(writes): State<Arc<Writes>>, caller: Caller, ba
     let command = RevokeToken { account: row.account, app, token_hash: token_hash.to_vec().into() };
     let caller = Caller { account: Some(row.account), idempotency_key: None, ..caller };
     let receipt = writes.send(&caller, "revoke", Command::RevokeToken(command)).await?;
-    writes.settle(&receipt.positions).await;
+    writes.settle_row(&receipt.positions, &keys::token(&token_hash)).await;
     Ok(writes.position(&receipt.positions, reply::empty()))
 }

@@ -54,8 +54,8 @@ async fn redeem(writes: &Writes, caller: &Caller, (app, client): Client, params:
     let caller = Caller { account: Some(code.account), ..caller.clone() };
     let receipt = writes.send(&caller, "redeem", Command::RedeemCode(command)).await?;
     writes.settle(&receipt.positions).await;
-    // The log has the scopes that were consented to; if the views are late, the client hears the most that they can be.
-    let scopes = writes.edge.token(&token_hash).await?.map_or(client.scopes, |row| row.scopes);
+    // The log has the scopes that were consented to; if the views are late or away, the client hears the most that they can be.
+    let scopes = writes.edge.token(&token_hash).await.ok().flatten().map_or(client.scopes, |row| row.scopes);
     Ok(shown(writes, &receipt, &token, &scopes))
 }
 

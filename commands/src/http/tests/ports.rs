@@ -16,6 +16,7 @@ use infra::http::{Edge, Settings, finish};
 use infra::keys::InstanceKeys;
 use infra::progress::Progress;
 use infra::readside::{ReadError, ReadSide, SeenPost};
+use infra::views::faulty::FaultyViews;
 use infra::views::memory::MemoryViews;
 use infra::views::{Version, ViewBatch, ViewStore};
 use parking_lot::Mutex;
@@ -37,6 +38,7 @@ pub(super) struct World {
     pub(super) accounts: Arc<Accounts>,
     pub(super) blobs: Arc<dyn Blobs>,
     pub(super) reads: Arc<TestReads>,
+    pub(super) store: Arc<FaultyViews>,
 }
 
 /// An account with a token that allows everything.
@@ -48,16 +50,23 @@ pub(super) struct User {
 impl World {
     pub(super) fn new(settings: Settings) -> Self {
         let stamps = Arc::new(Stamps::new());
-        let views: Arc<dyn ViewStore> = Arc::new(StampedViews::new(Arc::new(MemoryViews::new()), stamps.clone()));
+        let store = Arc::new(FaultyViews::new(Arc::new(MemoryViews::new())));
+        let views: Arc<dyn ViewStore> = Arc::new(StampedViews::new(store.clone(), stamps.clone()));
         let keys = InstanceKeys::new([3; 32]);
-        let bus = Arc::new(TestBus { views: views.clone(), sent: Mutex::default(), failure: Mutex::default(), codes: Mutex::default() });
+        let bus = Arc::new(TestBus {
+            views: views.clone(),
+            behind: AtomicBool::new(false),
+            sent: Mutex::default(),
+            failure: Mutex::default(),
+            codes: Mutex::default(),
+        });
         let edge = Arc::new(Edge::new(views.clone(), stamps, Arc::new(Progress::new(1, 1)), keys.clone(), settings));
         let accounts = Arc::new(Accounts::new(bus.clone(), views.clone(), keys, system_clock()));
         let blobs: Arc<dyn Blobs> = Arc::new(MemoryBlobs::new());
         let reads = Arc::new(TestReads { views, late: AtomicBool::new(false) });
         let writes =
             Writes { bus: bus.clone(), reads: reads.clone(), blobs: blobs.clone(), edge: edge.clone(), accounts: accounts.clone() };
-        Self { router: finish(routes(Arc::new(writes)), edge), bus, accounts, blobs, reads }
+        Self { router: finish(routes(Arc::new(writes)), edge), bus, accounts, blobs, reads, store }
     }
 
     pub(super) async fn user(&self, name: &str) -> User {
@@ -70,6 +79,8 @@ impl World {
 /// Keeps commands, and projects those of identity.
 pub(super) struct TestBus {
     views: Arc<dyn ViewStore>,
+    /// Whether nothing is projected.
+    pub(super) behind: AtomicBool,
     sent: Mutex<Vec<Envelope>>,
     failure: Mutex<Option<CommandError>>,
     codes: Mutex<Vec<schemas::commands::IssueCode>>,
@@ -161,7 +172,7 @@ impl CommandBus for TestBus {
             return Err(error);
         }
         self.sent.lock().push(envelope.clone());
-        let id = self.project(&envelope.command).await?;
+        let id = if self.behind.load(Ordering::Relaxed) { 7 } else { self.project(&envelope.command).await? };
         let mut receipt = Receipt { id, ..Receipt::default() };
         receipt.positions.add(Position { generation: 1, partition: PartitionId(0), offset: 0 });
         Ok(receipt)
@@ -172,6 +183,12 @@ impl CommandBus for TestBus {
 pub(super) struct TestReads {
     views: Arc<dyn ViewStore>,
     pub(super) late: AtomicBool,
+}
+
+impl TestReads {
+    async fn answers(&self) -> Result<(), ReadError> {
+        self.views.get(Version::Live, &[]).await.map(drop).map_err(|error| ReadError::Retryable(error.to_string()))
+    }
 }
 
 #[async_trait]
@@ -196,11 +213,6 @@ impl ReadSide for TestReads {
         Ok((post == PostId(1)).then_some(SeenPost { post, row, original: post, author, visibility }))
     }
 
-    async fn account(&self, account: AccountId) -> Result<Option<AccountRow>, ReadError> {
-        let rows = self.views.get(Version::Live, &[keys::account(account)]).await.map_err(|error| ReadError::Failed(error.to_string()))?;
-        Ok(rows.into_iter().next().flatten().map(|bytes| codec::decode(&bytes).unwrap()))
-    }
-
     async fn resolve_handles(&self, handles: &[&str]) -> Result<Vec<Option<Mention>>, ReadError> {
         Ok(handles
             .iter()
@@ -209,14 +221,17 @@ impl ReadSide for TestReads {
     }
 
     async fn status_json(&self, _reader: AccountId, post: PostId, _with_source: bool) -> Result<Option<Bytes>, ReadError> {
+        self.answers().await?;
         Ok(Some(format!(r#"{{"id":"{post}"}}"#).into()))
     }
 
     async fn account_json(&self, account: AccountId, _own: bool) -> Result<Option<Bytes>, ReadError> {
+        self.answers().await?;
         Ok(Some(format!(r#"{{"id":"{account}","username":"ana","url":"http://localhost/@ana"}}"#).into()))
     }
 
     async fn relationship_json(&self, _reader: AccountId, other: AccountId) -> Result<Option<Bytes>, ReadError> {
+        self.answers().await?;
         Ok(Some(format!(r#"{{"id":"{other}"}}"#).into()))
     }
 
@@ -225,6 +240,7 @@ impl ReadSide for TestReads {
     }
 
     async fn markers_json(&self, _account: AccountId, timelines: &[&str]) -> Result<Bytes, ReadError> {
+        self.answers().await?;
         Ok(serde_json::to_vec(timelines).unwrap().into())
     }
 }

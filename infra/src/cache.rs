@@ -8,16 +8,20 @@
 mod stamped;
 
 use std::hash::Hasher;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use rustc_hash::FxHasher;
 use schemas::PartitionId;
 use schemas::rows::{Checkpoint, KeyPart, RowKey, Table, View};
 use smallvec::SmallVec;
+use tokio::runtime::Handle;
 
 pub use self::stamped::{Kept, StampedCache};
 use crate::notices::Publisher;
@@ -127,11 +131,35 @@ impl StampedViews {
     pub fn new(inner: Arc<dyn ViewStore>, stamps: Arc<Stamps>) -> Self {
         Self { inner, stamps }
     }
+}
 
-    /// Runs a write to its end even where the caller goes away meanwhile, so that no visible row keeps its old stamp.
-    async fn to_the_end(write: impl Future<Output = Result<(), ViewError>> + Send + 'static) -> Result<(), ViewError> {
-        let done = tokio::spawn(write).await;
-        done.map_err(|error| ViewError::Fatal(format!("a commit ended early: {error}")))?
+/// A write that runs to its end even where the caller goes away meanwhile, so that no visible row keeps its old stamp: what is left of it
+/// is then a task of its own.
+struct ToTheEnd(Option<BoxFuture<'static, Result<(), ViewError>>>);
+
+impl ToTheEnd {
+    fn of(write: impl Future<Output = Result<(), ViewError>> + Send + 'static) -> Self {
+        Self(Some(Box::pin(write)))
+    }
+}
+
+impl Future for ToTheEnd {
+    type Output = Result<(), ViewError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let write = self.0.as_mut().expect("nobody polls a write that has ended");
+        let outcome = ready!(write.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(outcome)
+    }
+}
+
+impl Drop for ToTheEnd {
+    fn drop(&mut self) {
+        // Without a runtime the process is ending, and its stamps with it.
+        if let (Some(write), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(write);
+        }
     }
 }
 
@@ -164,7 +192,7 @@ impl ViewStore for StampedViews {
         written.sort_unstable();
         written.dedup();
         let (inner, stamps) = (self.inner.clone(), self.stamps.clone());
-        Self::to_the_end(async move {
+        ToTheEnd::of(async move {
             // Also after an error: what failed may have been written.
             let outcome = inner.commit(version, batch).await;
             for of_view in written.chunk_by(|(one, _), (other, _)| one == other) {
@@ -195,7 +223,7 @@ impl ViewStore for StampedViews {
 
     async fn promote(&self, view: View) -> Result<(), ViewError> {
         let (inner, stamps) = (self.inner.clone(), self.stamps.clone());
-        Self::to_the_end(async move {
+        ToTheEnd::of(async move {
             let outcome = inner.promote(view).await;
             stamps.touch_all();
             if let Some(publisher) = stamps.teller.get() {
@@ -262,18 +290,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_commit_whose_caller_went_away_still_moves_stamps() {
+    async fn a_write_whose_caller_went_away_runs_to_its_end() {
         let (store, stamps) = stamped();
-        let pk = contract::key(Table::Account, "ana", "").pk;
-        let before = stamps.stamp(Table::Account, &pk);
-        let batch = ViewBatch { writes: vec![contract::put(Table::Account, "ana", "", "1")], checkpoints: Vec::new() };
-        let mut commit = store.commit(Version::Live, batch);
-        assert!(futures_util::poll!(&mut commit).is_pending());
-        drop(commit);
-        while store.get(Version::Live, &[contract::key(Table::Account, "ana", "")]).await.unwrap() == [None] {
+        let before = stamps.stamp(Table::Account, &contract::key(Table::Account, "ana", "").pk);
+        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        let mut write = ToTheEnd::of(async move {
+            gone.await.map_err(|_| ViewError::Fatal("nobody said go".to_owned()))?;
+            let batch = ViewBatch { writes: vec![contract::put(Table::Account, "ana", "", "1")], checkpoints: Vec::new() };
+            store.commit(Version::Live, batch).await
+        });
+        assert!(futures_util::poll!(&mut write).is_pending());
+        drop(write);
+        go.send(()).unwrap();
+        while stamps.stamp(Table::Account, &contract::key(Table::Account, "ana", "").pk) == before {
             tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-        assert_ne!(stamps.stamp(Table::Account, &pk), before);
     }
 }

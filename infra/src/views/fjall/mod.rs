@@ -3,6 +3,7 @@
 //! A commit reaches the operating system before it returns, so it survives the end of the process; `flush` and every change of versions
 //! reach the disk. What a loss of power takes is a tail of commits, each with its checkpoint; projections then read that much again.
 
+mod committer;
 pub(in crate::views) mod layout;
 mod open;
 
@@ -17,6 +18,7 @@ use parking_lot::RwLock;
 use schemas::PartitionId;
 use schemas::rows::{Checkpoint, KeyPart, RowKey, Table, View};
 
+use self::committer::Committer;
 use self::layout::KeyRange;
 use self::open::Spaces;
 use super::registry::{Registry, VersionFault};
@@ -47,6 +49,7 @@ impl Default for FjallOptions {
 
 /// The view store in a folder.
 pub struct FjallViews {
+    committer: Committer,
     inner: Arc<Inner>,
 }
 
@@ -72,7 +75,8 @@ impl FjallViews {
     pub fn open(path: &Path, options: FjallOptions) -> Result<Self, ViewError> {
         let (database, meta, spaces) = open::open(path, &options)?;
         let inner = Inner { database, meta, spaces: RwLock::new(Arc::new(spaces)), steady: RwLock::new(()), options };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        Ok(Self { committer: Committer::start(inner.clone())?, inner })
     }
 
     /// Runs what may wait for the disk on a thread that may.
@@ -125,21 +129,24 @@ impl Inner {
         Ok(rows)
     }
 
-    fn commit(&self, version: Version, batch: ViewBatch) -> Result<(), ViewError> {
+    /// Commits batches as one; none of them, if one names a version that is not there.
+    fn commit<'a>(&self, batches: impl IntoIterator<Item = (Version, &'a ViewBatch)>) -> Result<(), ViewError> {
         let _steady = self.steady.read();
         let spaces = self.spaces();
         let mut step = self.database.batch();
-        for write in batch.writes {
-            let (_, space) = spaces.resolve(write.key.table.view(), version)?;
-            let key = layout::row_key(&write.key)?;
-            match write.value {
-                Some(value) => step.insert(space, key.as_slice(), &*value),
-                None => step.remove(space, key.as_slice()),
+        for (version, batch) in batches {
+            for write in &batch.writes {
+                let (_, space) = spaces.resolve(write.key.table.view(), version)?;
+                let key = layout::row_key(&write.key)?;
+                match &write.value {
+                    Some(value) => step.insert(space, key.as_slice(), &**value),
+                    None => step.remove(space, key.as_slice()),
+                }
             }
-        }
-        for (view, partition, checkpoint) in batch.checkpoints {
-            let (number, _) = spaces.resolve(view, version)?;
-            step.insert(&self.meta, layout::checkpoint_key(view, number, partition), layout::encode_checkpoint(&checkpoint));
+            for (view, partition, checkpoint) in &batch.checkpoints {
+                let (number, _) = spaces.resolve(*view, version)?;
+                step.insert(&self.meta, layout::checkpoint_key(*view, number, *partition), layout::encode_checkpoint(checkpoint));
+            }
         }
         step.commit().map_err(failed)
     }
@@ -200,7 +207,7 @@ impl ViewStore for FjallViews {
     }
 
     async fn commit(&self, version: Version, batch: ViewBatch) -> Result<(), ViewError> {
-        self.blocking(move |inner| inner.commit(version, batch)).await
+        self.committer.commit(version, batch).await
     }
 
     async fn checkpoint(&self, version: Version, view: View, partition: PartitionId) -> Result<Option<Checkpoint>, ViewError> {
@@ -260,6 +267,22 @@ mod tests {
     async fn survives_reopening() {
         let folder = tempfile::tempdir().unwrap();
         contract::survives_reopening(&|| open(folder.path())).await;
+    }
+
+    /// Whatever waits at the same time is one group; one that cannot be committed fails alone.
+    #[tokio::test]
+    async fn commits_in_a_group_fail_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let commit = |version, number: u64| {
+            let writes = vec![contract::put(Table::Note, "ana", &number.to_string(), "1")];
+            store.commit(version, ViewBatch { writes, checkpoints: vec![(View::Relations, PartitionId(0), contract::checkpoint(number))] })
+        };
+        let commits = (1..=200).map(|number| commit(if number % 50 == 7 { Version::Number(99) } else { Version::Live }, number));
+        let outcomes = futures_util::future::join_all(commits).await;
+        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(ViewError::NoVersion(_, 99)))).count();
+        assert_eq!((outcomes.iter().filter(|outcome| outcome.is_ok()).count(), refused), (196, 4), "{outcomes:?}");
+        assert_eq!(contract::dump_all(&*store, Version::Live, Table::Note, 1_000).await.len(), 196);
     }
 
     #[test]

@@ -25,6 +25,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How long a step under way may take once the process is told to stop. One that waits for more is dropped: it is repeated after the
 /// next start.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a sink that nobody waits for leaves records to gather: each step has its price whatever it holds.
+pub(crate) const LINGER: Duration = Duration::from_millis(50);
 /// Attempts at one step before the partition stops: about half an hour of a store that is away.
 const ATTEMPTS_MAX: u32 = 400;
 
@@ -39,6 +41,11 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Takes a stretch and commits it with its checkpoint; repeating it changes nothing.
     async fn take(&mut self, batch: &Batch) -> Result<(), Trouble>;
+
+    /// How long it pauses after a stretch that took all there was. Zero where readers wait for it.
+    fn linger(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Reads one partition for a sink.
@@ -131,15 +138,18 @@ impl Tail {
                 }
             };
             let wait = match outcome {
-                Ok(0) => self.more(sink).await,
-                Ok(_) => {
+                Ok(0) => self.more(sink).await.map(Idle::Record),
+                Ok(records) => {
                     pause = Pause::default();
-                    continue;
+                    if sink.linger().is_zero() || records >= self.limits.records as u64 {
+                        continue;
+                    }
+                    Ok(Idle::Pause(sink.linger()))
                 }
                 Err(trouble) => Err(trouble),
             };
             let idle = match wait {
-                Ok(next) => Idle::Record(next),
+                Ok(idle) => idle,
                 Err(trouble) => {
                     self.at = None;
                     Idle::Pause(pause.after(trouble)?)

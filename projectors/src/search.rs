@@ -18,7 +18,7 @@ use schemas::{PartitionId, PostId};
 
 use crate::batch::{self, Batch};
 use crate::error::{ProjectError, Trouble};
-use crate::run::Sink;
+use crate::run::{LINGER, Sink};
 
 /// How long a step waits for the accounts view before it is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -111,6 +111,10 @@ fn tags(visibility: Visibility, tags: &[String], changes: &mut Vec<SearchChange>
 impl Sink for SearchSink {
     fn name(&self) -> &'static str {
         "search"
+    }
+
+    fn linger(&self) -> Duration {
+        LINGER
     }
 
     async fn load(&mut self) -> Result<Checkpoint, Trouble> {

@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 
 use crate::batch::{self, Batch, Fact};
 use crate::error::Trouble;
-use crate::run::Sink;
+use crate::run::{LINGER, Sink};
 use crate::touches;
 
 pub(crate) use claims::tend_claims;
@@ -126,6 +126,10 @@ impl Reactors {
 impl Sink for Reactors {
     fn name(&self) -> &'static str {
         "reactors"
+    }
+
+    fn linger(&self) -> Duration {
+        LINGER
     }
 
     async fn load(&mut self) -> Result<Checkpoint, Trouble> {

@@ -166,6 +166,12 @@ impl Place<'_> {
     /// Stops the view store, and has all writers post meanwhile: some of it must be acknowledged.
     fn without_views(&mut self, round: &Round, journal: &Journal) -> Result<()> {
         let urls = self.urls();
+        // Who has written in this round is known to the process that it speaks to, and to the one that decides.
+        let (began, prefix) = (Instant::now(), format!("k{}w", round.number));
+        while journal.writers_acknowledged(&prefix) < WRITERS {
+            anyhow::ensure!(began.elapsed() < CATCH_UP, "not every writer was acknowledged within {} s", CATCH_UP.as_secs());
+            sleep(BETWEEN);
+        }
         self.cluster.stop("cql")?;
         let (gone, mut sent, mut acknowledged) = (Instant::now(), 0, 0);
         while gone.elapsed() < AWAY {

@@ -6,7 +6,7 @@ use super::action::{Attempt, Outcome};
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -94,6 +94,14 @@ impl Journal {
     pub(super) fn unanswered(&self) -> Vec<Attempt> {
         let open = self.attempts().into_iter().filter(|(_, outcome)| *outcome == Outcome::Unknown);
         open.map(|(attempt, _)| attempt).collect()
+    }
+
+    /// How many writers have an acknowledged attempt whose key begins so.
+    pub(super) fn writers_acknowledged(&self, prefix: &str) -> usize {
+        let state = self.state.lock();
+        let acknowledged =
+            state.attempts.iter().filter(|(attempt, outcome)| matches!(outcome, Outcome::Ok(_)) && attempt.key.starts_with(prefix));
+        acknowledged.map(|(attempt, _)| attempt.writer).collect::<BTreeSet<_>>().len()
     }
 
     /// Says how many attempts there are of each outcome.

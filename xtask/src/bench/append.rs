@@ -5,6 +5,7 @@
 //! blocks of the same bytes and sync them: what the disk itself gives.
 
 use super::dice::{Dice, Weighted};
+use super::peers::append::{Beside, Peer};
 use super::report::{Report, Spent, Stopwatch, forget_peak_memory, latencies, median, micros, whole};
 use super::w1::W1;
 use anyhow::{Context, Result, ensure};
@@ -27,8 +28,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// 140 characters, the length of a post in workload W1.
-const TEXT: &str = "a post of a hundred and forty characters, which is what people write on average when they are given more room than that, as measured in W1..";
-const SEED: u64 = 1;
+pub(super) const TEXT: &str = "a post of a hundred and forty characters, which is what people write on average when they are given more room than that, as measured in W1..";
+pub(super) const SEED: u64 = 1;
 /// Accounts being opened at any time.
 const OPENING: u32 = 1_024;
 /// Bytes of a record with its frame, as it rests on the disk.
@@ -59,6 +60,9 @@ pub(crate) struct Args {
     /// A folder on the disk to be measured; by default the workspace's target folder.
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// A system to measure beside, on the same disk.
+    #[arg(long)]
+    peer: Option<Peer>,
 }
 
 /// What was found with one number of callers, over all runs.
@@ -88,17 +92,28 @@ pub(super) fn run(args: &Args) -> Result<Report> {
     let posters = W1::generate(args.accounts, SEED).posters();
     forget_peak_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut beside = match args.peer {
+        Some(peer) => Some(Beside::start(peer, &parent, &posters, &args.in_flight, args.seconds)?),
+        None => None,
+    };
     for _ in 0..args.runs {
         let folder = tempfile::Builder::new().prefix("bench-append-").tempdir_in(&parent).context("cannot make a folder")?;
         runtime.block_on(measure(args, &posters, folder.path(), &mut found))?;
         for found in &mut found {
             found.raw_rates.push(raw(folder.path(), args, found.in_flight)?);
         }
+        if let Some(beside) = &mut beside {
+            beside.run()?;
+        }
     }
     let mut report = Report::new("append");
     report.add("accounts", whole(u64::from(posters.count())));
+    let ours: Vec<(u64, Vec<f64>)> = found.iter().map(|found| (found.in_flight, found.rates.clone())).collect();
     for found in found {
         found.report(&mut report);
+    }
+    if let Some(beside) = beside {
+        beside.report(&ours, &mut report)?;
     }
     report.add_peak_memory();
     Ok(report)

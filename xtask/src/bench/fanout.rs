@@ -16,10 +16,11 @@ use infra::timelines::{Entry, NaiveTimelines, RingOptions, RingTimelines, Stretc
 use schemas::{AccountId, PartitionId, PostId, Snowflake};
 
 use super::dice::Dice;
+use super::peers::{self, fanout::Peer};
 use super::report::{Report, Spent, Stopwatch, latencies, micros};
 use super::w1::W1;
 
-const SEED: u64 = 1;
+pub(super) const SEED: u64 = 1;
 const RUNS: usize = 5;
 const THREADS: usize = 2;
 /// Operations of one `apply`: what a projection's batch holds.
@@ -40,7 +41,16 @@ const START_MS: u64 = 1_700_000_000_000;
 pub(crate) struct Args {
     /// Accounts of W1.
     #[arg(long, default_value_t = 100_000)]
-    accounts: usize,
+    pub(super) accounts: usize,
+    /// A system to measure beside, on the readers of W1 alone and with fewer deliveries in a turn.
+    #[arg(long)]
+    peer: Option<Peer>,
+    /// Deliveries before anything is timed, where there is a peer.
+    #[arg(long, default_value_t = 8_000_000)]
+    pub(super) peer_fill: u64,
+    /// Deliveries of a turn, where there is a peer.
+    #[arg(long, default_value_t = 2_000_000)]
+    pub(super) peer_deliveries: u64,
 }
 
 /// Measures fan-out with the readers of W1 hot, then with everybody hot.
@@ -48,6 +58,9 @@ pub(crate) struct Args {
 /// # Errors
 /// Fails where a feed differs from the reference.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
+    if let Some(peer) = args.peer {
+        return peers::fanout::run(args, peer);
+    }
     let w1 = Arc::new(W1::generate(args.accounts, SEED));
     let mut report = Report::new("fanout");
     report.add("accounts", f64::from(w1.accounts()));
@@ -59,7 +72,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
 }
 
 /// W1 as a source: followees from the graph, author lists from the posts of the runs so far.
-struct Source {
+pub(super) struct Source {
     w1: Arc<W1>,
     /// Per author: posts, ascending. Each run's are entered before it begins: rows before operations.
     lists: parking_lot::RwLock<Vec<Vec<Entry>>>,
@@ -69,7 +82,7 @@ fn number(account: AccountId) -> u32 {
     account.0.saturating_sub(1) as u32
 }
 
-fn id(account: u32) -> AccountId {
+pub(super) fn id(account: u32) -> AccountId {
     AccountId(u64::from(account) + 1)
 }
 
@@ -92,24 +105,33 @@ impl TimelineSource for Source {
 }
 
 /// Posts of both threads, in batches, with the deliveries that they must make.
-struct Posts {
+pub(super) struct Posts {
     batches: [Vec<Vec<TimelineOp>>; THREADS],
-    deliveries: u64,
+    pub(super) deliveries: u64,
 }
 
-struct Bench {
+impl Posts {
+    /// The entries to deliver, each thread's in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        let posted = |op: &TimelineOp| if let TimelineOp::Posted(entry) = op { Some(*entry) } else { None };
+        self.batches.iter().flatten().flatten().filter_map(posted)
+    }
+}
+
+/// Timelines of the readers, whom posts are delivered to.
+pub(super) struct Bench {
     w1: Arc<W1>,
-    source: Arc<Source>,
-    timelines: Arc<RingTimelines>,
+    pub(super) source: Arc<Source>,
+    pub(super) timelines: Arc<RingTimelines>,
     /// Per account: readers with rings among its followers and itself.
     audiences: Vec<u32>,
     clock_ms: Arc<AtomicU64>,
-    dice: Dice,
+    pub(super) dice: Dice,
     posted: u64,
 }
 
 impl Bench {
-    fn new(w1: &Arc<W1>, readers: &[u32]) -> anyhow::Result<Self> {
+    pub(super) fn new(w1: &Arc<W1>, readers: &[u32]) -> anyhow::Result<Self> {
         let mut audiences = vec![0; w1.accounts() as usize];
         for reader in readers {
             for author in w1.followees(*reader).iter().chain([reader]) {
@@ -135,8 +157,13 @@ impl Bench {
         Ok(bench)
     }
 
+    /// Lets the next posts have a millisecond of their own, so that all their ids are larger than those before.
+    pub(super) fn next_ms(&mut self) {
+        self.posted |= 15;
+    }
+
     /// Draws posts until they make `deliveries`, and enters them into the author lists.
-    fn draw(&mut self, deliveries: u64) -> Posts {
+    pub(super) fn draw(&mut self, deliveries: u64) -> Posts {
         let mut posts = Posts { batches: [const { Vec::new() }; THREADS], deliveries: 0 };
         let mut open: [Vec<TimelineOp>; THREADS] = [const { Vec::new() }; THREADS];
         let mut lists = self.source.lists.write();
@@ -165,7 +192,7 @@ impl Bench {
     }
 
     /// Applies posts from both threads.
-    fn apply(&self, posts: &Posts, batches_us: &mut Histogram<u64>) -> anyhow::Result<Spent> {
+    pub(super) fn apply(&self, posts: &Posts, batches_us: &mut Histogram<u64>) -> anyhow::Result<Spent> {
         let done = [const { AtomicU64::new(0) }; THREADS];
         let watch = Stopwatch::start();
         let applied: Vec<anyhow::Result<Histogram<u64>>> = std::thread::scope(|scope| {
@@ -277,6 +304,6 @@ fn measure(w1: &Arc<W1>, readers: &[u32], prefix: &str, report: &mut Report) -> 
     Ok(())
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().build()?.block_on(work))
 }

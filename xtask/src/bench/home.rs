@@ -8,6 +8,7 @@ mod world;
 
 use super::dice::Dice;
 use super::http::{Load, Pace, STATIC, Same, Stack, TURNS, Talk, get};
+use super::peers::{self, home::Peer};
 use super::report::{Report, Stopwatch, forget_peak_memory, latencies, median, micros, whole};
 use super::w1::W1;
 use anyhow::{Context, Result, ensure};
@@ -23,6 +24,8 @@ const SEED: u64 = 1;
 const DEEPER_PAGES: usize = 3;
 /// Readers whose pages are compared with the reference.
 const CHECKED_READERS: usize = 100;
+/// Readers who come to both sides, the first again after the last.
+const DRAWN_READERS: usize = 5_000;
 
 /// What to read, and how.
 #[derive(clap::Args)]
@@ -57,6 +60,9 @@ pub(crate) struct Args {
     /// Posts of a page.
     #[arg(long, default_value_t = 40)]
     limit: usize,
+    /// A system to measure beside: newest pages of hot timelines, ids alone.
+    #[arg(long)]
+    peer: Option<Peer>,
 }
 
 pub(super) fn run(args: &Args) -> Result<Report> {
@@ -79,6 +85,9 @@ async fn measure(args: &Args) -> Result<Report> {
     forget_peak_memory();
     bench.check(args).await?;
     bench.in_process(args, &mut report).await?;
+    if args.peer.is_some() {
+        bench.beside(args, &mut report).await?;
+    }
     bench.over_http(args, &mut report).await?;
     let stats = bench.world.timelines.stats();
     report.add("rings", stats.rings as f64);
@@ -182,6 +191,14 @@ impl Bench {
         }
         report.add_latencies("in_process_cold_", &cold_us);
         Ok(())
+    }
+
+    /// Reads ids of newest pages in turns with a peer.
+    async fn beside(&self, args: &Args, report: &mut Report) -> Result<()> {
+        let mut dice = Dice::new(SEED + 3);
+        let drawn: Vec<_> = (0..DRAWN_READERS).filter_map(|_| self.hot.get(self.pages.draw(&mut dice)).map(|reader| id(*reader))).collect();
+        let (source, timelines) = (self.world.source.clone(), self.world.timelines.clone());
+        peers::home::beside(&peers::home::Subject { source, timelines, drawn: &drawn, limit: args.limit }, report).await
     }
 
     fn load(&self, args: &Args, mix: Mix) -> Load {

@@ -10,6 +10,7 @@ mod fanout;
 mod gen_w1;
 mod home;
 mod http;
+mod peers;
 mod post;
 mod report;
 mod rows;

@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::QueryError;
 
-/// Rows of one scan where all rows of a partition key are wanted.
-const CHUNK_ROWS: usize = 4_096;
+/// Rows of one scan where all rows of a partition key are wanted: few enough for an embedded store to read them without a thread of its own,
+/// whose waking took longer than most scans.
+const CHUNK_ROWS: usize = 512;
 
 /// Reads rows of the live views.
 #[derive(Clone)]

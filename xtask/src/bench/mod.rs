@@ -8,10 +8,14 @@ mod cluster;
 mod dice;
 mod fanout;
 mod gen_w1;
+mod history;
 mod home;
 mod http;
 mod peers;
+mod policy;
 mod post;
+mod raw_rings;
+mod rebuild;
 mod report;
 mod rows;
 mod search;
@@ -64,6 +68,20 @@ enum Bench {
     /// tantivy itself indexes on one thread and on all cores, in as much memory as it likes and one commit, and finds the newest 20 by a
     /// collector over all segments. Both give the same hits, and a sample those of a look at every document, or the bench fails.
     Search(search::Args),
+    /// All home timelines rebuilt, in process, on workload W1: forward and newest-first.
+    ///
+    /// Forward, every post of a history is delivered in order to everybody who reads, by the engine on two threads and by bare writes of
+    /// 16-byte entries into rings of the same shape, in turns; `forward_of_limit` is their ratio. Newest-first, rings are filled by a first
+    /// page from the newest posts of whom each reader follows, for histories of 1, 4 and 16 times the length in turns; what a reader costs
+    /// must not follow the length. Whole rings of some readers equal the naive reference, or the bench fails.
+    Rebuild(rebuild::Args),
+    /// Adaptive push and pull beside push-all, pull-all and fixed thresholds, in process: processor time per served page.
+    ///
+    /// Four regimes: W1's own mix of 65 reads to a post; ten posts to a read; bursts of ten posts by a celebrity every hour; nine of ten
+    /// readers gone idle. Every policy goes through the same posts and reads, days by a clock of its own, in turns; deliveries and reads count
+    /// together, ids only, and all of whom a page is made of are in memory. `adaptive_of_best` is below one where adaptive wins. Pages
+    /// equal the naive reference at the moment at which they are served, or the bench fails.
+    Policy(policy::Args),
     /// The log, home timelines and search on real servers, each beside the bare tool or loader of its server.
     ///
     /// Starts Kafka, Cassandra and Elasticsearch one after another and ends them. `log_`: records appended and read beside
@@ -91,6 +109,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Bench::Home(bench) => home::run(bench)?,
         Bench::Post(bench) => post::run(bench)?,
         Bench::Search(bench) => search::run(bench)?,
+        Bench::Rebuild(bench) => rebuild::run(bench)?,
+        Bench::Policy(bench) => policy::run(bench)?,
         Bench::Cluster(bench) => cluster::run(bench)?,
         Bench::Gen(bench) => gen_w1::run(bench)?,
     };

@@ -30,7 +30,8 @@ impl RingTimelines {
         let mut reached = vec![0; steps.len()];
         let first = NEXT_SHARD.fetch_add(1, Ordering::Relaxed);
         let count = if steps.is_empty() { 0 } else { self.shards.len() };
-        let mut walks: Vec<Walk> = (0..count).map(|n| Walk::new((first + n) % self.shards.len())).collect();
+        let costs = self.chooser.costs();
+        let mut walks: Vec<Walk> = (0..count).map(|n| Walk::new((first + n) % self.shards.len(), costs)).collect();
         let (mut delivered, mut slices) = (0, 0);
         while !walks.is_empty() {
             delivered += self.slice(&mut walks, &steps, &mut reached);

@@ -19,6 +19,10 @@ const BURST_MS: f32 = 10_000.0;
 const MEASURED_MIN: usize = 64;
 /// A new measurement's share in a running mean, as a divisor.
 const MEAN_DIVISOR: u32 = 16;
+/// A measurement counts as this many times the mean at the most: a thread that was stopped in the middle says nothing of the work.
+const OUTLIER_FACTOR: u32 = 4;
+/// Means are kept in so many parts of a nanosecond, or small ones would never move.
+const PARTS: u32 = 256;
 
 /// Pushed to no reader.
 pub(super) const NONE: u8 = u8::MAX;
@@ -42,17 +46,24 @@ pub(super) struct Chooser {
     policy: Policy,
     measure: bool,
     burst_budget_us: f32,
-    push_ns: AtomicU32,
-    open_ns: AtomicU32,
+    push: AtomicU32,
+    open: AtomicU32,
+    fill: AtomicU32,
     entry_ns: u32,
     authors: Mutex<Vec<Author>>,
 }
 
-/// A running mean that forgets.
-fn drift(mean: &AtomicU32, new: u128) {
-    let (held, new) = (mean.load(Ordering::Relaxed), u32::try_from(new).unwrap_or(u32::MAX));
+/// A running mean that forgets, and follows what is far off step by step.
+fn drift(mean: &AtomicU32, nanoseconds: u128, count: usize) {
+    let held = mean.load(Ordering::Relaxed);
+    let new = u32::try_from(nanoseconds * u128::from(PARTS) / count.max(1) as u128).unwrap_or(u32::MAX);
+    let new = new.min(held.saturating_mul(OUTLIER_FACTOR));
     let moved = held - held / MEAN_DIVISOR + new / MEAN_DIVISOR;
-    mean.store(moved.max(1), Ordering::Relaxed);
+    mean.store(moved.max(PARTS), Ordering::Relaxed);
+}
+
+fn parts(nanoseconds: u32) -> AtomicU32 {
+    AtomicU32::new(nanoseconds.saturating_mul(PARTS))
 }
 
 impl Chooser {
@@ -61,8 +72,9 @@ impl Chooser {
             policy: options.policy,
             measure: options.measure && options.policy == Policy::Adaptive,
             burst_budget_us: options.burst_budget_ms as f32 * 1_000.0,
-            push_ns: AtomicU32::new(options.costs.push_ns),
-            open_ns: AtomicU32::new(options.costs.open_ns),
+            push: parts(options.costs.push_ns),
+            open: parts(options.costs.open_ns),
+            fill: parts(options.costs.fill_ns),
             entry_ns: options.costs.entry_ns,
             authors: Mutex::default(),
         }
@@ -70,8 +82,24 @@ impl Chooser {
 
     /// The costs as they are now.
     pub(super) fn costs(&self) -> Costs {
-        let (push_ns, open_ns) = (self.push_ns.load(Ordering::Relaxed), self.open_ns.load(Ordering::Relaxed));
-        Costs { push_ns, open_ns, entry_ns: self.entry_ns }
+        let [push_ns, open_ns, fill_ns] = [&self.push, &self.open, &self.fill].map(|mean| mean.load(Ordering::Relaxed) / PARTS);
+        Costs { push_ns, open_ns, entry_ns: self.entry_ns, fill_ns }
+    }
+
+    /// By how many classes an author may be above a reader and still be pushed.
+    pub(super) fn margin(&self) -> i32 {
+        rates::margin(self.costs(), PAGE_ENTRIES)
+    }
+
+    /// The authors of each class, as of their last posts.
+    pub(super) fn count_classes(&self) -> [u32; CLASS_MAX as usize + 1] {
+        let mut counts = [0; CLASS_MAX as usize + 1];
+        for author in self.authors.lock().iter().filter(|author| author.posts != Rate::default()) {
+            if let Some(count) = counts.get_mut(usize::from(author.class)) {
+                *count += 1;
+            }
+        }
+        counts
     }
 
     /// Says whether follower counts matter.
@@ -93,7 +121,7 @@ impl Chooser {
 
     /// Counts a post of each author; the lowest class that each of the posts is pushed to, and how many authors changed class.
     pub(super) fn posted(&self, authors: impl Iterator<Item = u32>, now_ms: u64) -> (Vec<u8>, u64) {
-        let margin = rates::margin(self.costs(), PAGE_ENTRIES);
+        let margin = self.margin();
         let push_us = self.costs().push_ns as f32 / 1_000.0;
         let mut held = self.authors.lock();
         let mut flips = 0;
@@ -139,7 +167,7 @@ impl Chooser {
     pub(super) fn lowest(&self, author: u32) -> u8 {
         let author = self.authors.lock().get(author as usize).copied().unwrap_or_default();
         match self.policy {
-            Policy::Adaptive => rates::lowest_pushed(author.class, rates::margin(self.costs(), PAGE_ENTRIES)),
+            Policy::Adaptive => rates::lowest_pushed(author.class, self.margin()),
             _ => self.fixed(&author),
         }
     }
@@ -160,7 +188,7 @@ impl Chooser {
     /// Takes what deliveries took.
     pub(super) fn delivered(&self, deliveries: usize, took: Duration) {
         if self.measure && deliveries >= MEASURED_MIN {
-            drift(&self.push_ns, took.as_nanos() / deliveries as u128);
+            drift(&self.push, took.as_nanos(), deliveries);
         }
     }
 
@@ -168,7 +196,14 @@ impl Chooser {
     pub(super) fn opened(&self, lists: usize, entries: usize, took: Duration) {
         if self.measure && lists > 0 {
             let opening = took.as_nanos().saturating_sub(entries as u128 * u128::from(self.entry_ns));
-            drift(&self.open_ns, opening / lists as u128);
+            drift(&self.open, opening, lists);
+        }
+    }
+
+    /// Takes what filling a ring from the lists of so many authors took.
+    pub(super) fn filled(&self, authors: usize, took: Duration) {
+        if self.measure {
+            drift(&self.fill, took.as_nanos(), authors);
         }
     }
 }

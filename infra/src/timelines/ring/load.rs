@@ -102,6 +102,7 @@ impl RingTimelines {
     async fn fill(&self, reader: AccountId, number: u32, ticket: Ticket) -> Result<bool, TimelineError> {
         let shard = self.shard_of(number);
         let mut guard = TicketGuard { shard, ticket: Some(ticket) };
+        let began = self.chooser.measures().then(Instant::now);
         let wanted = self.followees(reader).await?;
         if self.chooser.counts_followers() {
             let uncounted = self.chooser.uncounted(&wanted);
@@ -122,7 +123,11 @@ impl RingTimelines {
         let floor = cut.map_or(enrolled.above, |oldest| oldest.post.saturating_sub(1));
         self.meters.filled();
         guard.ticket = None;
-        Ok(shard.lock().finish(ticket, &read, floor))
+        let filled = shard.lock().finish(ticket, &read, floor);
+        if let Some(began) = began.filter(|_| enrolled.read.len() == wanted.len()) {
+            self.chooser.filled(enrolled.read.len(), began.elapsed());
+        }
+        Ok(filled)
     }
 }
 

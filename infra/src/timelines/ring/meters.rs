@@ -2,6 +2,8 @@
 
 use metrics::{counter, gauge};
 
+use super::rates::{CLASS_MAX, Costs};
+
 /// Memory and contents, as of now. Bytes include what the allocator adds, estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RingStats {
@@ -21,6 +23,25 @@ pub struct RingStats {
     pub accounts: usize,
     /// Bytes of those numbers.
     pub account_bytes: usize,
+}
+
+/// What adaptive push and pull decides by, as of now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PolicyStats {
+    /// What deliveries and merges cost, as measured.
+    pub costs: Costs,
+    /// Theta: an author is pushed to readers whose class is at most so much lower than the author's. Classes are log2 of rates.
+    pub theta: i32,
+    /// By class, accounts that have posted.
+    pub posting: [u32; CLASS_MAX as usize + 1],
+    /// By class, readers with rings.
+    pub reading: [u32; CLASS_MAX as usize + 1],
+}
+
+impl PolicyStats {
+    pub(super) fn new(costs: Costs, theta: i32) -> Self {
+        Self { costs, theta, posting: [0; CLASS_MAX as usize + 1], reading: [0; CLASS_MAX as usize + 1] }
+    }
 }
 
 /// The engine's metrics. They name no account: their number is fixed.
@@ -54,6 +75,20 @@ impl Meters {
     pub(super) fn evicted(&self, rings: u64) {
         if rings > 0 {
             counter!("roost_timeline_evictions_total").increment(rings);
+        }
+    }
+
+    /// Shows what push and pull is decided by.
+    pub(super) fn show_policy(&self, policy: &PolicyStats) {
+        gauge!("roost_timeline_theta").set(f64::from(policy.theta));
+        let Costs { push_ns, open_ns, entry_ns, fill_ns } = policy.costs;
+        for (of, nanoseconds) in [("push", push_ns), ("open", open_ns), ("entry", entry_ns), ("fill", fill_ns)] {
+            gauge!("roost_timeline_cost_seconds", "of" => of).set(f64::from(nanoseconds) / 1e9);
+        }
+        for (rate, counts) in [("posting", &policy.posting), ("reading", &policy.reading)] {
+            for (class, count) in counts.iter().enumerate() {
+                gauge!("roost_timeline_class_accounts", "rate" => rate, "class" => class.to_string()).set(f64::from(*count));
+            }
         }
     }
 

@@ -19,6 +19,7 @@ mod lists;
 mod load;
 mod merge;
 mod meters;
+mod notes;
 mod options;
 mod packed;
 #[cfg(test)]
@@ -47,7 +48,7 @@ use lists::AuthorLists;
 use meters::Meters;
 use shard::{Limits, Shard};
 
-pub use meters::RingStats;
+pub use meters::{PolicyStats, RingStats};
 pub use options::{Costs, Policy, RingOptions};
 
 /// How often a shard is looked through for idle readers, and metrics are shown, in milliseconds.
@@ -124,6 +125,16 @@ impl RingTimelines {
         self.chooser.costs()
     }
 
+    /// What adaptive push and pull goes by now. Looks at every account: for benches and operators, not per request.
+    pub fn policy(&self) -> PolicyStats {
+        let (mut stats, posting) = (PolicyStats::new(self.chooser.costs(), self.chooser.margin()), self.chooser.count_classes());
+        stats.posting = posting;
+        for shard in &self.shards {
+            shard.lock().count_classes(&mut stats.reading);
+        }
+        stats
+    }
+
     fn shard_of(&self, reader: u32) -> &Mutex<Shard> {
         self.shards.get(reader as usize % self.shards.len()).expect("a remainder is below its divisor")
     }
@@ -144,6 +155,9 @@ impl RingTimelines {
         }
         if sweeps.is_multiple_of(SWEEPS_PER_SHOW) {
             self.meters.show(self.stats());
+            if self.options.policy == Policy::Adaptive {
+                self.meters.show_policy(&self.policy());
+            }
         }
     }
 }

@@ -37,7 +37,8 @@ pub struct RingOptions {
     pub lists_max: usize,
     /// Entries of each.
     pub list_slots: usize,
-    /// Adaptive: a ring that took this many times its slots without a read takes no more until then; zero: never.
+    /// Adaptive: a ring that took at least this many times its slots without a read, and more than filling it anew costs, takes no more
+    /// until then; zero: never.
     pub overrun_rings: u16,
     /// Adaptive: work that an author's posts may cause within ten seconds, in milliseconds; what exceeds it is pulled.
     pub burst_budget_ms: u32,
@@ -59,7 +60,7 @@ impl Default for RingOptions {
             list_slots: 64,
             overrun_rings: 1,
             burst_budget_ms: 50,
-            costs: Costs { push_ns: 40, open_ns: 250, entry_ns: 25 },
+            costs: Costs { push_ns: 40, open_ns: 250, entry_ns: 25, fill_ns: 500 },
             measure: true,
         }
     }

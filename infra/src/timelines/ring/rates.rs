@@ -24,10 +24,12 @@ pub struct Costs {
     pub open_ns: u32,
     /// E: merging one entry at a read.
     pub entry_ns: u32,
+    /// F: filling a ring from nothing, per author whose list it takes.
+    pub fill_ns: u32,
 }
 
 /// A decayed count of events.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Rate {
     events: f32,
     at_s: u32,
@@ -87,7 +89,7 @@ mod tests {
     #[test]
     fn the_margin_solves_the_inequality() {
         fn check(push_ns: u32, open_ns: u32, entry_ns: u32, wanted: i32) {
-            let costs = Costs { push_ns, open_ns, entry_ns };
+            let costs = Costs { push_ns, open_ns, entry_ns, fill_ns: 0 };
             assert_eq!(margin(costs, 40), wanted, "{costs:?}");
             // The same by the formula, for a reader of one read per unit.
             for difference in MARGINS {

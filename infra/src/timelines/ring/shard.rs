@@ -5,8 +5,9 @@
 
 use rustc_hash::FxHashMap;
 
+use super::notes::{Notes, Reader};
 use super::packed::PackedSet;
-use super::rates::Rate;
+use super::rates::{CLASS_MAX, Rate};
 use super::removals::Removals;
 use super::slab::Slab;
 use super::window::{self, Head, Range, Slot, State};
@@ -19,7 +20,7 @@ const VICTIMS_SAMPLED: usize = 16;
 pub(super) struct Limits {
     pub(super) slots: usize,
     pub(super) seats_max: usize,
-    /// Deliveries without a read after which a ring is paused; `u16::MAX`: never.
+    /// Deliveries without a read before which no ring is paused; `u16::MAX`: none ever is.
     pub(super) overrun: u16,
     pub(super) idle_after_ms: u64,
 }
@@ -34,6 +35,10 @@ pub(super) struct Seat {
     pub(super) floor: u64,
     read_at_ms: u64,
     reads: Rate,
+    /// The newest note that there was when the class last changed.
+    steady_since: u64,
+    /// How many `authors` are.
+    pub(super) authors_count: u32,
     /// Rises with each change of the reader's follows.
     follows: u32,
     /// The value of `follows` up to which `authors` is true.
@@ -97,8 +102,8 @@ pub(super) struct Shard {
     pub(super) seat_of: FxHashMap<u32, u32>,
     /// Per author: the seats subscribed.
     pub(super) lists: Vec<PackedSet>,
-    /// Per author: the newest post that some subscribed ring did not get. Posts above it are in every ring that is ready.
-    pub(super) pulled: FxHashMap<u32, u64>,
+    /// Posts that some subscribed rings did not get. All others are in every ring that is ready.
+    pub(super) notes: Notes,
     pub(super) removals: Removals,
     hand: usize,
     pub(super) edges: u64,
@@ -122,7 +127,7 @@ impl Shard {
             free: Vec::new(),
             seat_of: FxHashMap::default(),
             lists: Vec::new(),
-            pulled: FxHashMap::default(),
+            notes: Notes::default(),
             removals: Removals::default(),
             hand: 0,
             edges: 0,
@@ -146,8 +151,11 @@ impl Shard {
         if range.below == u64::MAX {
             record.reads.count(now_ms);
             let class = record.reads.class(now_ms, head.class);
-            self.flips += u64::from(class != head.class);
-            head.class = class;
+            if class != head.class {
+                self.flips += 1;
+                head.class = class;
+                record.steady_since = self.notes.high();
+            }
         }
         if head.state == State::Ready && record.follows == record.synced {
             return self.peek(reader, range);
@@ -172,7 +180,7 @@ impl Shard {
         if head.state != State::Ready {
             return Plan::Direct;
         }
-        Plan::Page(draft(head, ring, window::floor(head, ring, record.floor), &record.authors, &self.pulled, range))
+        Plan::Page(draft(head, ring, record, &self.notes, range))
     }
 
     /// The class of a reader whose ring takes deliveries.
@@ -253,7 +261,7 @@ impl Shard {
         for seat in 0..self.seats.len() {
             self.evict(u32::try_from(seat).unwrap_or(u32::MAX));
         }
-        self.pulled.clear();
+        self.notes.clear();
     }
 
     /// A reader's follows have changed: the next read looks them up.
@@ -287,6 +295,7 @@ impl Shard {
             window::retain(head, ring, &mut record.floor, |slot| gone.binary_search(&slot.author).is_err());
         }
         record.authors = PackedSet::from_sorted(wanted);
+        record.authors_count = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
         let above = window::floor(head, ring, record.floor);
         Some(if ticket.whole { Enrolled { new, read: wanted.to_vec(), above: 0 } } else { Enrolled { read: new.clone(), new, above } })
     }
@@ -340,6 +349,15 @@ impl Shard {
         self.removals.end_fill();
     }
 
+    /// Adds the readers of each class.
+    pub(super) fn count_classes(&self, counts: &mut [u32; CLASS_MAX as usize + 1]) {
+        for head in self.heads.iter().filter(|head| head.state != State::Free) {
+            if let Some(count) = counts.get_mut(usize::from(head.class)) {
+                *count += 1;
+            }
+        }
+    }
+
     /// Rings in use.
     pub(super) fn rings(&self) -> usize {
         self.seat_of.len()
@@ -360,7 +378,8 @@ impl Shard {
 }
 
 /// What a ready ring gives to a page. Descending pages go on below the floor; ascending ones that begin there leave the ring out.
-fn draft(head: &Head, ring: &[Slot], floor: u64, authors: &PackedSet, pulled: &FxHashMap<u32, u64>, range: Range) -> Draft {
+fn draft(head: &Head, ring: &[Slot], record: &Seat, notes: &Notes, range: Range) -> Draft {
+    let (floor, authors) = (window::floor(head, ring, record.floor), &record.authors);
     if range.ascending && range.above < floor {
         let covered = Range { above: range.below, ..range };
         return Draft { covered, below: Some(authors.iter().collect()), ..Draft::default() };
@@ -370,8 +389,8 @@ fn draft(head: &Head, ring: &[Slot], floor: u64, authors: &PackedSet, pulled: &F
     let full = slots.len() >= range.limit;
     // Of a full newest-first page only what is newer than its end can change it.
     let end = slots.last().filter(|_| full && !range.ascending).map_or(covered.above, |last| last.post);
-    let not_pushed = |author: &u32| pulled.get(author).is_some_and(|newest| *newest > end);
-    let pulled = if pulled.is_empty() { Vec::new() } else { authors.iter().filter(not_pushed).collect() };
+    let reader = Reader { class: head.class, steady_since: record.steady_since };
+    let pulled = if notes.high() <= end { Vec::new() } else { authors.iter().filter(|author| notes.lacks(reader, *author, end)).collect() };
     let below = (!full && !range.ascending && floor > range.above).then(|| authors.iter().collect());
     Draft { slots, covered, pulled, below }
 }

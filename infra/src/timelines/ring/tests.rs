@@ -46,7 +46,7 @@ async fn a_threshold_passes_the_contract() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn adaptive_passes_the_contract() {
     // Costs at which equal classes are pushed and one class more is pulled: every flip of a class flips edges.
-    let costs = Costs { push_ns: 30, open_ns: 30, entry_ns: 0 };
+    let costs = Costs { push_ns: 30, open_ns: 30, entry_ns: 0, fill_ns: 30 };
     check(RingOptions { costs, ..small(Policy::Adaptive) }).await;
 }
 
@@ -54,5 +54,5 @@ async fn adaptive_passes_the_contract() {
 async fn adaptive_with_bursts_and_measured_costs_passes_the_contract() {
     // Every second post or so exceeds the budget, rings overrun fast, and few readers have rings.
     let options = RingOptions { burst_budget_ms: 1, measure: true, rings_max: 4, lists_max: 3, ..small(Policy::Adaptive) };
-    check(RingOptions { costs: Costs { push_ns: 200_000, open_ns: 1_000_000, entry_ns: 9 }, ..options }).await;
+    check(RingOptions { costs: Costs { push_ns: 200_000, open_ns: 1_000_000, entry_ns: 9, fill_ns: 1_000_000 }, ..options }).await;
 }

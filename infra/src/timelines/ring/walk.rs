@@ -6,11 +6,14 @@
 
 use std::collections::VecDeque;
 
-use super::shard::Shard;
-use super::window::{self, Slot, State};
+use super::rates::Costs;
+use super::shard::{Seat, Shard};
+use super::window::{self, Head, Slot, State};
 
 /// Rings that a walk reaches before it lets go of the shard.
 pub(super) const SLICE: usize = 1_024;
+/// Deliveries without a read beyond which a ring is paused whatever filling costs: half of what its head can count.
+const UNREAD_MAX: u16 = 1 << 15;
 
 /// An operation with its accounts interned.
 #[derive(Debug, Clone, Copy)]
@@ -37,9 +40,10 @@ impl Step {
 }
 
 /// How far the steps have come in one shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Walk {
     pub(super) shard: usize,
+    costs: Costs,
     /// Entries written.
     pub(super) delivered: usize,
     next: usize,
@@ -49,8 +53,8 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Begins a walk through a shard.
-    pub(super) fn new(shard: usize) -> Self {
-        Self { shard, ..Self::default() }
+    pub(super) fn new(shard: usize, costs: Costs) -> Self {
+        Self { shard, costs, delivered: 0, next: 0, rest: VecDeque::new() }
     }
 
     /// Goes on for a slice; true when all steps are done.
@@ -86,7 +90,7 @@ impl Walk {
     fn step(&mut self, shard: &mut Shard, step: Step, from: u32, most: usize) -> (usize, Option<u32>) {
         match step {
             Step::Post(slot, lowest) => {
-                let (visited, delivered, rest) = deliver(shard, slot, lowest, from, most);
+                let (visited, delivered, rest) = deliver(shard, slot, lowest, from, most, self.costs);
                 self.delivered += delivered;
                 (visited, rest)
             }
@@ -105,14 +109,10 @@ impl Walk {
 }
 
 /// Writes a post to the rings subscribed to its author: rings visited, entries written, and where it stopped.
-fn deliver(shard: &mut Shard, slot: Slot, lowest: u8, from: u32, most: usize) -> (usize, usize, Option<u32>) {
+fn deliver(shard: &mut Shard, slot: Slot, lowest: u8, from: u32, most: usize, costs: Costs) -> (usize, usize, Option<u32>) {
     let Some(list) = shard.lists.get(slot.author as usize).filter(|list| !list.is_empty()) else { return (0, 0, None) };
-    let not_pushed = |shard: &mut rustc_hash::FxHashMap<u32, u64>| {
-        let newest = shard.entry(slot.author).or_default();
-        *newest = slot.post.max(*newest);
-    };
     if lowest > super::rates::CLASS_MAX {
-        not_pushed(&mut shard.pulled);
+        shard.notes.add(slot.author, slot.post, lowest);
         return (1, 0, None);
     }
     let overrun = shard.limits.overrun;
@@ -138,15 +138,26 @@ fn deliver(shard: &mut Shard, slot: Slot, lowest: u8, from: u32, most: usize) ->
             }
             delivered += 1;
             head.unread = head.unread.saturating_add(1);
-            if head.unread > overrun && head.state == State::Ready {
+            if head.unread >= overrun && head.state == State::Ready && overran(head, ring, shard.seats.get(seat as usize), costs) {
                 head.state = State::Paused;
             }
         }
     }
     if skipped {
-        not_pushed(&mut shard.pulled);
+        shard.notes.add(slot.author, slot.post, lowest);
     }
     (visited, delivered, rest)
+}
+
+/// Says whether what a ring has taken since its last read costs more than filling it anew: looked at once in as many deliveries as it
+/// has entries. So whoever reads again has cost twice the cheaper way at the most, and whoever does not costs nothing more.
+fn overran(head: &Head, ring: &[Slot], seat: Option<&Seat>, costs: Costs) -> bool {
+    if !usize::from(head.unread).is_multiple_of(ring.len()) {
+        return false;
+    }
+    let taken = u64::from(head.unread) * u64::from(costs.push_ns);
+    let filling = seat.map_or(0, |seat| u64::from(seat.authors_count) * u64::from(costs.fill_ns));
+    taken >= filling || head.unread >= UNREAD_MAX
 }
 
 /// Takes a post out of the rings subscribed to its author: rings visited, and where it stopped.

@@ -49,14 +49,16 @@ const CLUSTER_STEPS: [Step; 5] = [
 ];
 
 /// The benches with the arguments that keep them short.
-const SHORT_BENCHES: [&[&str]; 7] = [
+const SHORT_BENCHES: [&[&str]; 9] = [
     &["append", "--accounts", "20000", "--seconds", "1", "--runs", "1", "--in-flight", "1024"],
     &["fanout", "--accounts", "5000"],
     &["home", "--accounts", "10000", "--readers", "100", "--cold-readers", "100", "--seconds", "3"],
+    &["pipeline", "--accounts", "3000", "--readers", "300", "--seconds", "3", "--step-seconds", "1"],
     &["post", "--accounts", "3000", "--readers", "300", "--connections", "64", "--seconds", "3"],
     &["rebuild", "--accounts", "5000", "--sampled-readers", "500"],
     &["policy", "--accounts", "1000", "--turns", "1"],
     &["search", "--documents", "50000", "--queries", "50", "--runs", "1", "--seconds", "1"],
+    &["visible", "--accounts", "3000", "--readers", "300", "--seconds", "2", "--rate", "500"],
 ];
 
 /// Runs every step and returns the sum of what they counted.

@@ -12,6 +12,7 @@ mod history;
 mod home;
 mod http;
 mod peers;
+mod pipeline;
 mod policy;
 mod post;
 mod raw_rings;
@@ -20,6 +21,7 @@ mod report;
 mod rows;
 mod search;
 mod text;
+mod visible;
 mod w1;
 
 use anyhow::{Context, Result};
@@ -63,6 +65,14 @@ enum Bench {
     /// single posts from their sending until a reader or a searcher sees them. Last, half the rate with open-loop arrivals. At the end the
     /// views count what was acknowledged and homes are what it comes to, or the bench fails.
     Post(post::Args),
+    /// The highest rate of W1's writes that the whole write side sustains: every view, search included, lags less than a second.
+    ///
+    /// In process through the command bus, open loop, on embedded stores with fsync. Of 100 writes 55 are posts, 25 reblogs, 15 replies and
+    /// 5 changes of follows, beside them 5 favourites for each post: 375 commands, at random. The rate is doubled until it does not hold
+    /// for --step-seconds, then bisected; the one found must hold for --seconds, or the next tries a tenth less. A lag is the age of the
+    /// oldest record that a view does not have; `served` is what readers wait for, timelines included; `search` counts what is found.
+    /// At the end counts, samples of favourites and searches, and homes of 50 readers are what was acknowledged, or the bench fails.
+    Pipeline(pipeline::Args),
     /// Indexing and searching posts through the search port, beside tantivy itself on the same documents.
     ///
     /// tantivy itself indexes on one thread and on all cores, in as much memory as it likes and one commit, and finds the newest 20 by a
@@ -90,6 +100,14 @@ enum Bench {
     /// beside plain `_bulk` requests, as many in flight. Sides take turns. The log must hold what was acknowledged, pages what was
     /// delivered, both indexes the same documents, or the bench fails.
     Cluster(cluster::Args),
+    /// How soon a post is seen, by its author, a follower and a searcher, at half of what the whole write side carries.
+    ///
+    /// The platform and the writers are those of `pipeline`; its short steps find the full load, unless --rate says what half of it is.
+    /// Posts of their own, fifty a second, are followed from when each was due. `celebrity_post_complete`: until a post of the most
+    /// followed account, whom 30 % of all follow, is in the timeline of every hot follower. `burst`: everybody else's posts while that
+    /// account posts ten times in ten seconds, beside the ten seconds before. At the end everything acknowledged is in the views, or the
+    /// bench fails.
+    Visible(visible::Args),
     /// Workload W1 itself: its size, its shape and its checksum, the same for the same seed.
     Gen(gen_w1::Args),
 }
@@ -107,11 +125,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Bench::Append(bench) => append::run(bench)?,
         Bench::Fanout(bench) => fanout::run(bench)?,
         Bench::Home(bench) => home::run(bench)?,
+        Bench::Pipeline(bench) => pipeline::run(bench)?,
         Bench::Post(bench) => post::run(bench)?,
         Bench::Search(bench) => search::run(bench)?,
         Bench::Rebuild(bench) => rebuild::run(bench)?,
         Bench::Policy(bench) => policy::run(bench)?,
         Bench::Cluster(bench) => cluster::run(bench)?,
+        Bench::Visible(bench) => visible::run(bench)?,
         Bench::Gen(bench) => gen_w1::run(bench)?,
     };
     print_report(&report, args.json)?;

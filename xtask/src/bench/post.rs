@@ -4,9 +4,9 @@
 //! An answer comes when the post is durable and the author's own views show it. A post counts only where every delivery settled within two
 //! seconds of that (`settle.rs`). At the end the homes of readers, as the API gives them, equal what was acknowledged.
 
-mod settle;
-mod world;
-mod writing;
+pub(super) mod settle;
+pub(super) mod world;
+pub(super) mod writing;
 
 use super::dice::Dice;
 use super::http::{Load, Pace, Stack, TURNS, Talk, client};
@@ -94,7 +94,7 @@ fn describe(world: &World, report: &mut Report) {
 }
 
 /// The parts of a data folder that grow with posts, and their bytes on disk.
-fn sizes(folder: &Path) -> Result<[(&'static str, u64); 3]> {
+pub(super) fn sizes(folder: &Path) -> Result<[(&'static str, u64); 3]> {
     Ok([("log", on_disk(&folder.join("log"))?), ("views", on_disk(&folder.join("views"))?), ("search", on_disk(&folder.join("search"))?)])
 }
 
@@ -218,7 +218,7 @@ async fn check(world: &World, written: &Written, report: &mut Report) -> Result<
 }
 
 /// The ids of a page of posts.
-fn ids(items: &[u8]) -> Result<Vec<u64>> {
+pub(super) fn ids(items: &[u8]) -> Result<Vec<u64>> {
     let page: Vec<serde_json::Value> = serde_json::from_slice(items)?;
     let id = |post: &serde_json::Value| post.get("id").and_then(|id| id.as_str()).context("a post has no id")?.parse().context("an id");
     page.iter().map(id).collect()

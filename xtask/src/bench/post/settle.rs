@@ -136,7 +136,7 @@ pub(super) async fn probe(world: Arc<World>, address: SocketAddr, written: Arc<W
 }
 
 /// Reads a home until the post is there.
-async fn see(world: &World, reader: AccountId, post: PostId, began: Instant) -> Result<Duration> {
+pub(in crate::bench) async fn see(world: &World, reader: AccountId, post: PostId, began: Instant) -> Result<Duration> {
     let mark = format!("\"id\":\"{post}\"");
     while began.elapsed() < PATIENCE {
         let ask = PageAsk { max_id: Some(post.0 + 1), ..PageAsk::newest(1) };
@@ -150,7 +150,7 @@ async fn see(world: &World, reader: AccountId, post: PostId, began: Instant) -> 
 }
 
 /// Searches until the post is found.
-async fn find(world: Arc<World>, word: String, post: PostId, began: Instant) -> Result<Duration> {
+pub(in crate::bench) async fn find(world: Arc<World>, word: String, post: PostId, began: Instant) -> Result<Duration> {
     while began.elapsed() < PATIENCE {
         let query = StatusQuery { text: word.clone(), limit: 1, ..StatusQuery::default() };
         if world.node.stores.search.search(SearchQuery::Statuses(query)).await? == [Item::Status(post)] {

@@ -23,34 +23,34 @@ use std::sync::Arc;
 const OPENING: usize = 256;
 
 /// An account.
-pub(super) struct Member {
-    pub(super) id: AccountId,
-    pub(super) token: String,
+pub(in crate::bench) struct Member {
+    pub(in crate::bench) id: AccountId,
+    pub(in crate::bench) token: String,
 }
 
 /// A reader, and whom it follows, as numbers of W1.
-pub(super) struct Reader {
-    pub(super) account: u32,
-    pub(super) followees: Vec<u32>,
+pub(in crate::bench) struct Reader {
+    pub(in crate::bench) account: u32,
+    pub(in crate::bench) followees: Vec<u32>,
 }
 
 /// The platform and who is there.
-pub(super) struct World {
-    pub(super) node: Node,
+pub(in crate::bench) struct World {
+    pub(in crate::bench) node: Node,
     /// Everybody, by the number in W1.
     /// The node's home timelines.
-    pub(super) timelines: Arc<RingTimelines>,
-    pub(super) members: Vec<Member>,
+    pub(in crate::bench) timelines: Arc<RingTimelines>,
+    pub(in crate::bench) members: Vec<Member>,
     /// Readers with their followees, whose timelines are hot.
-    pub(super) readers: Vec<Reader>,
-    pub(super) posters: Arc<Weighted>,
+    pub(in crate::bench) readers: Vec<Reader>,
+    pub(in crate::bench) posters: Arc<Weighted>,
     /// Follows in all of W1.
-    pub(super) edges: u64,
+    pub(in crate::bench) edges: u64,
 }
 
 impl World {
     /// Opens the accounts in an empty folder, and makes the timelines of so many readers hot.
-    pub(super) async fn new(folder: &Path, accounts: usize, readers: usize, seed: u64) -> Result<Self> {
+    pub(in crate::bench) async fn new(folder: &Path, accounts: usize, readers: usize, seed: u64) -> Result<Self> {
         let mut layered = Layered::default();
         layered.set("data", &folder.display().to_string(), "the bench")?;
         layered.set("rate_limits", "off", "the bench")?;
@@ -79,12 +79,12 @@ impl World {
     }
 
     /// The id of an account of W1.
-    pub(super) fn id(&self, account: u32) -> AccountId {
+    pub(in crate::bench) fn id(&self, account: u32) -> AccountId {
         self.members.get(account as usize).map_or(AccountId(0), |member| member.id)
     }
 
     /// Posts that the views count, of everybody.
-    pub(super) async fn statuses(&self) -> Result<u64> {
+    pub(in crate::bench) async fn statuses(&self) -> Result<u64> {
         let mut all = 0;
         for members in self.members.chunks(COMMIT_ROWS) {
             all += self.stats(members).await?.iter().map(|row| row.statuses).sum::<u64>();
@@ -92,7 +92,8 @@ impl World {
         Ok(all)
     }
 
-    async fn stats(&self, members: &[Member]) -> Result<Vec<AccountStatsRow>> {
+    /// What the views count of some accounts.
+    pub(in crate::bench) async fn stats(&self, members: &[Member]) -> Result<Vec<AccountStatsRow>> {
         let keys: Vec<RowKey> = members.iter().map(|member| keys::account_stats(member.id)).collect();
         let rows = self.node.ports.views.get(Version::Live, &keys).await?;
         rows.into_iter().map(|row| row.map_or(Ok(AccountStatsRow::default()), |bytes| Ok(codec::decode(&bytes)?))).collect()

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Texts made beforehand, so that the client costs little.
-const TEXTS: usize = 4_096;
+pub(in crate::bench) const TEXTS: usize = 4_096;
 
 /// A request that publishes.
 pub(super) fn request(path: &str, token: &str, text: &str) -> Vec<u8> {
@@ -69,7 +69,7 @@ impl Written {
 }
 
 /// Texts that all connections share.
-pub(super) fn texts(dice: &mut Dice) -> Arc<Vec<String>> {
+pub(in crate::bench) fn texts(dice: &mut Dice) -> Arc<Vec<String>> {
     let texts = Texts::new();
     Arc::new((0..TEXTS).map(|_| texts.post(dice)).collect())
 }

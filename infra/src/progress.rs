@@ -32,8 +32,9 @@ impl Progress {
         let _ = self.teller.set(publisher);
     }
 
-    /// Says that this process works on a partition from now on. Whoever did before may have been killed between a commit and its notice: so
-    /// others are told to trust nothing that they keep.
+    /// Says that this process has read anew how far a partition's views are: it works on it from now on, or goes on after a failure. Whoever
+    /// did before may have been killed between a commit and its notice, and a store may have made a step whole that had failed: so others
+    /// are told to trust nothing that they keep.
     pub fn begin(&self) {
         if let Some(publisher) = self.teller.get() {
             publisher.moved_all();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use infra::clock::Clock;
+use infra::log::EventLog;
 use infra::progress::Progress;
 use infra::timelines::{TimelineOp, Timelines};
 use infra::views::{Version, ViewBatch, ViewStore};
@@ -16,6 +17,7 @@ use schemas::events::Event;
 use schemas::log::Offset;
 use schemas::rows::{Checkpoint, RowWrite, View};
 
+use crate::again;
 use crate::batch::{self, Batch};
 use crate::error::Trouble;
 use crate::letters::{self, Holds, Letter};
@@ -37,6 +39,7 @@ pub(crate) struct Cursor {
 /// What follows the commits of live views.
 #[derive(Clone)]
 pub(crate) struct Followers {
+    pub(crate) log: Arc<dyn EventLog>,
     pub(crate) timelines: Arc<dyn Timelines>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) clock: Clock,
@@ -172,6 +175,13 @@ impl Sink for Group {
             cursors.extend(self.load_cursor(*view, *version).await?);
         }
         self.cursors = cursors;
+        if let Some(followers) = &self.followers {
+            // Rows may have become visible of which nobody was told: by whoever was here before, or while the checkpoint was read.
+            followers.progress.begin();
+            let mut ops = again::deliveries(&*followers.log, &*self.views, self.partition, self.least()).await?;
+            ops.append(&mut self.ops);
+            self.ops = ops;
+        }
         self.tell().await?;
         let first = self.cursors.iter().min_by_key(|cursor| cursor.at.next);
         Ok(first.map_or(batch::beginning(self.generation), |cursor| cursor.at))

@@ -3,6 +3,7 @@
 //! Entry points: [`views`] for what an event changes, `run.rs` for the loop, `group.rs` and `step.rs` for how records become committed
 //! rows, `service.rs` and `partition.rs` for what a process starts.
 
+mod again;
 mod batch;
 mod error;
 mod group;

@@ -51,7 +51,6 @@ struct Running {
 
 impl Running {
     fn start(shared: &Arc<Shared>, partition: PartitionId) -> Self {
-        shared.ports.progress.begin();
         let mut this = Self { shared: shared.clone(), partition, stop: watch::Sender::new(false), tasks: JoinSet::new() };
         this.spawn_views();
         this.spawn_search();
@@ -72,7 +71,7 @@ impl Running {
     fn spawn_views(&mut self) {
         let ports = self.shared.ports.clone();
         let targets = View::PROJECTED.map(|view| (view, Version::Live)).to_vec();
-        let followers = Followers { timelines: ports.timelines, progress: ports.progress, clock: ports.clock };
+        let followers = Followers { log: ports.log.clone(), timelines: ports.timelines, progress: ports.progress, clock: ports.clock };
         let generation = ports.log.layout().generation;
         let group = Group::new(ports.views, generation, self.partition, targets, Some(followers));
         self.spawn(Box::new(group), Arc::clone(&self.shared.gates.views));

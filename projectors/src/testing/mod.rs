@@ -88,7 +88,7 @@ impl World {
     pub(crate) fn live(&self, views: &Arc<MemoryViews>, partition: PartitionId, records: usize) -> (Tail, Group) {
         let ports = self.ports(views);
         let targets = View::PROJECTED.map(|view| (view, Version::Live)).to_vec();
-        let followers = Followers { timelines: ports.timelines, progress: ports.progress, clock: ports.clock };
+        let followers = Followers { log: self.log.clone(), timelines: ports.timelines, progress: ports.progress, clock: ports.clock };
         let group = Group::new(ports.views, 1, partition, targets, Some(followers));
         (Tail::new(ports.log, partition, ReadLimits { records, bytes: 1 << 20 }), group)
     }

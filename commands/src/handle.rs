@@ -14,6 +14,7 @@ mod flights;
 mod flush;
 mod keeper;
 mod lines;
+mod many;
 mod metrics;
 mod open;
 mod options;
@@ -35,7 +36,7 @@ use infra::membership::Membership;
 use infra::views::ViewStore;
 use parking_lot::Mutex;
 use schemas::commands::{CommandError, Envelope, Receipt, follow_ups};
-use schemas::log::{Offset, StoredRecord, body};
+use schemas::log::{CommandId, Offset, StoredRecord, body};
 use schemas::{PartitionId, Position, PositionToken};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -166,38 +167,66 @@ impl WriteSide {
         follow_ups(header.command_id, header.actor, header.trace, header.time_ms, &events)
     }
 
-    /// Decides one command and waits until the outcome is durable.
-    async fn decide(&self, envelope: Envelope) -> Result<Done, NotHere> {
-        let partition = envelope.command.partition(self.layout.partitions);
+    /// Puts a command in the line of its partition, without waiting. Commands of a partition are decided in the order of these calls.
+    fn put_in_line(&self, partition: PartitionId, envelope: Envelope) -> Result<oneshot::Receiver<Answer>, NotHere> {
         let (reply, answer) = oneshot::channel();
         self.lines.push(partition, Request { envelope, reply, since: Instant::now() }).map_err(|refused| match refused {
             NotTaken::Full => NotHere::Failed(CommandError::Overloaded),
             NotTaken::NotHere(request) => NotHere::Elsewhere(Box::new(request.envelope)),
         })?;
-        let answer = answer.await.unwrap_or_else(|_| Err(CommandError::Unknown("the write loop ended".to_owned())));
-        answer.map_err(NotHere::Failed)
+        Ok(answer)
+    }
+
+    /// Decides one command and waits until the outcome is durable.
+    async fn decide(&self, envelope: Envelope) -> Result<Done, NotHere> {
+        let partition = envelope.command.partition(self.layout.partitions);
+        answered(self.put_in_line(partition, envelope)?).await.map_err(NotHere::Failed)
+    }
+
+    /// The receipt of what was done on a partition, as yet without the follow-ups that are to be run.
+    async fn receipt(&self, partition: PartitionId, done: Done) -> (Receipt, Vec<Envelope>) {
+        let position = Position { generation: self.layout.generation, partition, offset: done.offset };
+        // A repetition may overtake the first call's follow-ups (the reactor is such a repeater): its answer must cover them as well.
+        let follow_ups = if done.repeated { self.follow_ups_at(partition, done.offset).await } else { done.follow_ups };
+        (Receipt { positions: PositionToken(vec![position]), id: done.id, repeated: done.repeated }, follow_ups)
     }
 
     /// Decides the command if it belongs here, and runs its follow-ups.
     async fn decided(&self, envelope: Envelope) -> Result<Receipt, NotHere> {
-        let (generation, partition) = (self.layout.generation, envelope.command.partition(self.layout.partitions));
+        let partition = envelope.command.partition(self.layout.partitions);
         let done = self.decide(envelope).await?;
-        let mut positions = PositionToken(vec![Position { generation, partition, offset: done.offset }]);
-        // A repetition may overtake the first call's follow-ups (the reactor is such a repeater): its answer must cover them as well.
-        let follow_ups = if done.repeated { self.follow_ups_at(partition, done.offset).await } else { done.follow_ups };
+        let (mut receipt, follow_ups) = self.receipt(partition, done).await;
         for follow_up in follow_ups {
             let (kind, id) = (follow_up.command.kind(), follow_up.id);
             match self.execute(follow_up).await {
-                Ok(receipt) => receipt.positions.0.into_iter().for_each(|position| positions.add(position)),
-                Err(CommandError::Rejected(rejection)) => tracing::warn!(kind, id = id.0, %rejection, "a follow-up was rejected"),
+                Ok(done) => done.positions.0.into_iter().for_each(|position| receipt.positions.add(position)),
                 Err(error) => {
+                    log_left(kind, id, &error);
                     // The command itself stands; the reactor sends its follow-ups again, in order.
-                    tracing::warn!(kind, id = id.0, %error, "follow-ups are left to the reactor");
-                    break;
+                    if !matches!(error, CommandError::Rejected(_)) {
+                        break;
+                    }
                 }
             }
         }
-        Ok(Receipt { positions, id: done.id, repeated: done.repeated })
+        Ok(receipt)
+    }
+}
+
+/// What a loop answers, once it does.
+async fn answered(answer: oneshot::Receiver<Answer>) -> Answer {
+    answer.await.unwrap_or_else(|_| Err(CommandError::Unknown("the write loop ended".to_owned())))
+}
+
+/// What a command is told that nobody was found to decide.
+fn not_here() -> CommandError {
+    CommandError::Retry("the write side is shutting down".to_owned())
+}
+
+fn log_left(kind: &str, id: CommandId, error: &CommandError) {
+    match error {
+        CommandError::Rejected(rejection) => tracing::warn!(kind, id = id.0, %rejection, "a follow-up was rejected"),
+        error => tracing::warn!(kind, id = id.0, %error, "follow-ups are left to the reactor"),
     }
 }
 
@@ -208,7 +237,11 @@ impl CommandBus for WriteSide {
             (Ok(receipt), _) => Ok(receipt),
             (Err(NotHere::Failed(error)), _) => Err(error),
             (Err(NotHere::Elsewhere(envelope)), Some(elsewhere)) => elsewhere.execute(*envelope).await,
-            (Err(NotHere::Elsewhere(_)), None) => Err(CommandError::Retry("the write side is shutting down".to_owned())),
+            (Err(NotHere::Elsewhere(_)), None) => Err(not_here()),
         }
+    }
+
+    async fn execute_all(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, CommandError>> {
+        self.decided_all(envelopes).await
     }
 }

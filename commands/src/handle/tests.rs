@@ -1,6 +1,7 @@
 //! The loop under retries, restarts, overload and loss of the partition.
 
 mod faults;
+mod many;
 mod members;
 mod once;
 mod restarts;

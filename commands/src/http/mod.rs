@@ -2,11 +2,13 @@
 //! the views, and shows what came of it; every rule is `decide`'s.
 
 mod apps;
+mod batch;
 mod content;
 mod emails;
 mod interactions;
 mod markers;
 mod oauth;
+mod prepared;
 mod profile;
 mod relations;
 mod sign_up;
@@ -65,5 +67,6 @@ pub fn routes(writes: Arc<Writes>) -> Router {
         .on("statuses.mute", interactions::mute)
         .on("statuses.unmute", interactions::unmute)
         .on("markers.move", markers::set)
+        .on("roost.batch", batch::run)
         .into_router(writes)
 }

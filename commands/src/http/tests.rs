@@ -1,5 +1,6 @@
 //! The resources over ports in memory: OAuth from registration to revocation, sign-up, posts, relations.
 
+mod batch;
 mod late;
 mod ports;
 

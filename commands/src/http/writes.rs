@@ -9,12 +9,13 @@ use infra::blobs::Blobs;
 use infra::bus::CommandBus;
 use infra::http::{ApiError, Caller, Edge, Habits, reply};
 use infra::readside::{ReadError, ReadSide, SeenPost};
-use schemas::commands::{Command, Envelope, Receipt};
-use schemas::log::{CommandId, PositionToken};
+use schemas::commands::{Command, Receipt};
+use schemas::log::PositionToken;
 use schemas::rows::RowKey;
 use schemas::{AccountId, PostId};
 
-use crate::accounts::{Accounts, random_id};
+use super::prepared;
+use crate::accounts::Accounts;
 
 const ROOST_POSITION: HeaderName = HeaderName::from_static("roost-position");
 const ROOST_STALE: HeaderName = HeaderName::from_static("roost-stale");
@@ -37,16 +38,7 @@ impl Writes {
     /// Sends a command in the caller's name. `scope` tells one command of a request from another: with it, the caller's
     /// `Idempotency-Key` names the command.
     pub(super) async fn send(&self, caller: &Caller, scope: &str, command: Command) -> Result<Receipt, ApiError> {
-        let actor = caller.account.unwrap_or_default();
-        let key = caller.idempotency_key.as_deref().filter(|_| caller.account.is_some());
-        let envelope = Envelope {
-            id: key.map_or_else(random_id, |key| CommandId::from_key(actor, scope, key)),
-            maybe_repeated: key.is_some(),
-            actor,
-            causation: CommandId::default(),
-            trace: caller.trace,
-            command,
-        };
+        let envelope = prepared::envelope(caller, caller.idempotency_key.as_deref(), scope, command);
         Ok(self.bus.execute(envelope).await?)
     }
 

@@ -106,7 +106,8 @@ impl ApiError {
         }
     }
 
-    fn body(&self) -> Value {
+    /// The body that tells of it.
+    pub fn body(&self) -> Value {
         let message: Cow<'_, str> = match self {
             Self::Unauthorized(text) | Self::Forbidden(text) | Self::UnsupportedBody(text) => Cow::Borrowed(text),
             Self::NotFound => Cow::Borrowed("Record not found"),
@@ -123,6 +124,15 @@ impl ApiError {
         };
         json!({"error": message})
     }
+
+    /// Logs what only operators are to know of it, if there is anything.
+    pub fn log(&self) {
+        match self {
+            Self::Internal(cause) => tracing::error!(cause, "request failed"),
+            Self::Unavailable(cause) => tracing::warn!(cause, "request turned away"),
+            _ => {}
+        }
+    }
 }
 
 /// `in_reply_to_id` -> `In reply to id`.
@@ -134,11 +144,9 @@ fn in_words(name: &str) -> String {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        match &self {
-            Self::Internal(cause) => tracing::error!(cause, "request failed"),
-            Self::Unavailable(cause) => tracing::warn!(cause, "request turned away"),
-            Self::NotFound => return reply::json(StatusCode::NOT_FOUND, bytes::Bytes::from_static(NOT_FOUND_BODY)),
-            _ => {}
+        self.log();
+        if matches!(self, Self::NotFound) {
+            return reply::json(StatusCode::NOT_FOUND, bytes::Bytes::from_static(NOT_FOUND_BODY));
         }
         let mut response = reply::json(self.status(), self.body().to_string().into());
         let headers = response.headers_mut();

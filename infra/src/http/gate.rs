@@ -24,7 +24,7 @@ const HANDLER_TIME_MAX: Duration = Duration::from_secs(60);
 /// The longest token looked at: ours have 43 characters.
 const TOKEN_CHARS_MAX: usize = 256;
 /// The longest idempotency key that counts.
-const IDEMPOTENCY_KEY_CHARS_MAX: usize = 256;
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 256;
 
 /// The position that a write ended at, or that a read must have seen.
 pub(super) const ROOST_POSITION: HeaderName = HeaderName::from_static("roost-position");
@@ -76,7 +76,8 @@ async fn admit(gate: &Gate, request: Request, next: Next) -> Response {
             response
         }
     };
-    if let Some(quota) = quota {
+    // A handler that counted calls of its own says what they left.
+    if let Some(quota) = response.extensions_mut().remove::<Quota>().or(quota) {
         quota.write(response.headers_mut());
     }
     response

@@ -9,6 +9,8 @@ use http::{HeaderValue, StatusCode};
 use super::pieces::{self, Pieces};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+/// A document in each line (<https://github.com/ndjson/ndjson-spec>).
+const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson; charset=utf-8");
 /// Answers differ by token: no cache in between may keep them.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
@@ -31,6 +33,13 @@ pub fn ok(body: Bytes) -> Response {
 pub fn pieces(body: Pieces) -> Response {
     let mut response = ok(Bytes::new());
     pieces::put(body, &mut response);
+    response
+}
+
+/// Lines of JSON, with status 200.
+pub fn lines(body: Bytes) -> Response {
+    let mut response = ok(body);
+    response.headers_mut().insert(CONTENT_TYPE, LINES);
     response
 }
 

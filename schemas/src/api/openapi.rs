@@ -2,7 +2,7 @@
 //!
 //! Both tables are in a small notation: fields separated by spaces, each `name:type`, where a type is `text`, `id`, `int`, `bool`, `time`,
 //! `date`, `url`, `file`, `any`, the name of an entity, or `[type]` for an array; `?` behind it says that it may be null, `!` behind a
-//! parameter that it is required.
+//! parameter that it is required. `lines:NAME` instead of fields or a type is a body with an entity of that name in each line.
 
 mod operations;
 mod shapes;
@@ -66,6 +66,8 @@ fn described(operation: &Operation, contract: Contract) -> Value {
     let Value::Object(fields) = &mut described else { return described };
     if read {
         parameters.extend(contract.takes.split_whitespace().map(in_query));
+    } else if let Some(name) = contract.takes.strip_prefix("lines:") {
+        fields.insert("requestBody".to_owned(), json!({ "required": true, "content": of_lines(name) }));
     } else if !contract.takes.is_empty() {
         let schema = object(contract.takes);
         let content: Map<String, Value> = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"]
@@ -106,12 +108,20 @@ fn answer(kind: &str) -> Value {
         "text" => json!({ "description": "As text", "content": { "text/plain": { "schema": { "type": "string" } } } }),
         "html" => json!({ "description": "A page", "content": { "text/html": { "schema": { "type": "string" } } } }),
         "xml" => json!({ "description": "As XRD", "content": { "application/xrd+xml": { "schema": { "type": "string" } } } }),
+        kind if kind.starts_with("lines:") => {
+            json!({ "description": "In each line, in order", "content": of_lines(kind.trim_start_matches("lines:")) })
+        }
         kind => json!({ "description": "Success", "content": of_json(schema_of(kind)) }),
     }
 }
 
 fn of_json(schema: Value) -> Value {
     json!({ "application/json": { "schema": schema } })
+}
+
+/// Documents in lines, each described by the schema.
+fn of_lines(name: &str) -> Value {
+    json!({ "application/x-ndjson": { "schema": entity(name) } })
 }
 
 fn in_path(path: &'static str) -> impl Iterator<Item = Value> {

@@ -150,6 +150,7 @@ pub const OPERATIONS: &[Operation] = &[
     op("preferences", "GET", "/api/v1/preferences", User, "read:accounts", Read, "Shows the preferences"),
     op("markers.get", "GET", "/api/v1/markers", User, "read:statuses", Read, "Shows how far timelines were read"),
     op("markers.move", "POST", "/api/v1/markers", User, "write:statuses", Write, "Says how far timelines were read"),
+    op("roost.batch", "POST", "/api/roost/v1/batch", User, "write:statuses write:favourites write:bookmarks write:accounts write:mutes write:follows write:blocks follow", Write, "Executes many commands, one in each line, and answers with a result for each"),
     op("roost.wait", "GET", "/api/roost/v1/wait", Open, "", Read, "Waits until the views have passed a position"),
     op("roost.openapi", "GET", "/api/roost/v1/openapi.json", Open, "", Read, "Describes this API"),
     op("streaming.health", "GET", "/api/v1/streaming/health", Open, "", Read, "Says that the streaming service answers"),

@@ -122,9 +122,16 @@ impl Load {
 
     /// Adds rates, percentiles and processor time; the client's share of it is in there.
     pub(super) fn report(&self, prefix: &str, report: &mut Report) {
-        report.add_spread(&format!("{prefix}rate"), "_per_s", &self.rates);
+        self.report_of(prefix, 1.0, report);
+    }
+
+    /// The same for answers that each tell of so much done: rates and processor time are those of what is done, percentiles of answers.
+    pub(super) fn report_of(&self, prefix: &str, each: f64, report: &mut Report) {
+        let rates: Vec<f64> = self.rates.iter().map(|rate| rate * each).collect();
+        report.add_spread(&format!("{prefix}rate"), "_per_s", &rates);
         report.add_latencies(prefix, &self.latencies_us);
-        report.add(format!("{prefix}cpu_s_per_million"), self.cpu.as_secs_f64() * 1e6 / whole(self.done.max(1)));
+        let done = whole(self.done.max(1)) * each;
+        report.add(format!("{prefix}cpu_s_per_million"), self.cpu.as_secs_f64() * 1e6 / done.max(f64::MIN_POSITIVE));
     }
 }
 

@@ -4,6 +4,7 @@
 //! An answer comes when the post is durable and the author's own views show it. A post counts only where every delivery settled within two
 //! seconds of that (`settle.rs`). At the end the homes of readers, as the API gives them, equal what was acknowledged.
 
+mod batching;
 pub(super) mod settle;
 pub(super) mod world;
 pub(super) mod writing;
@@ -12,6 +13,7 @@ use super::dice::Dice;
 use super::http::{Load, Pace, Stack, TURNS, Talk, client};
 use super::report::{Report, forget_peak_memory, median, whole};
 use anyhow::{Context, Result, ensure};
+use batching::Batches;
 use bytes::Bytes;
 use queries::PageAsk;
 use schemas::PostId;
@@ -47,6 +49,9 @@ pub(crate) struct Args {
     /// Connections at once, each with one request at a time.
     #[arg(long, default_value_t = 128)]
     connections: u64,
+    /// Connections that send batches, each one batch at a time.
+    #[arg(long, default_value_t = 16)]
+    batch_connections: u64,
     /// A folder on the disk to be measured; by default the workspace's target folder.
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -147,6 +152,8 @@ async fn measure(args: &Args, world: &Arc<World>, report: &mut Report) -> Result
     posts.report("half_load_", report);
     delays("half_load_", &settled, &seen, report);
     report.add("stale_answers", whole(written.stale()));
+    let mut batches = Batches::new(args.batch_connections, world, &texts, &written);
+    batches.measure((world, &stack), &mut fixed.anew(), time, report).await?;
     check(world, &written, report).await?;
     stack.stop().await?;
     Ok(written.newest_first().len())

@@ -85,6 +85,27 @@ async fn a_command_reaches_its_partition_from_any_member() {
     assert_eq!(at(PartitionId(2)).await.unwrap().map(|owner| owner.address), Some("two:2".to_owned()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn many_commands_keep_their_order_wherever_they_are_decided() {
+    let (world, others) = (World::new(), Arc::new(Others::default()));
+    let one = join(&world, &Hand::new(&[0, 1]), &others, "one:1").await;
+    let two = join(&world, &Hand::new(&[2, 3]), &others, "two:2").await;
+    world.register(&one, ANA, "ana", false).await;
+    world.register(&two, BOB, "bob", false).await;
+    for side in [&one, &two] {
+        let authors = [ANA, BOB].repeat(10);
+        let mut commands: Vec<Command> = authors.iter().map(|author| post(*author, "hello")).collect();
+        commands.push(follow(ANA, BOB));
+        let results = side.execute_all(commands.into_iter().map(|command| world.fresh(ANA, command)).collect()).await;
+        let ids: Vec<u64> = results.into_iter().map(|result| result.expect("accepted").id).collect();
+        for author in [ANA, BOB] {
+            let own: Vec<u64> = ids.iter().zip(&authors).filter(|(_, other)| **other == author).map(|(id, _)| *id).collect();
+            assert!(own.is_sorted_by(|a, b| a < b), "{own:?}");
+        }
+    }
+    assert_eq!((world.count("PostPublished").await, world.count("FollowConfirmed").await), (40, 1));
+}
+
 /// Partitions change hands again and again, also to two members at once, while commands come: each takes effect once.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_lost_or_done_twice_while_partitions_change_hands() {

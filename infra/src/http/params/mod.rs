@@ -9,6 +9,7 @@ mod read;
 use std::ops::Deref;
 
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 pub use self::node::{FilePart, Node};
@@ -52,9 +53,7 @@ impl Params {
         // The limits here are the ones that count.
         DefaultBodyLimit::disable().apply(&mut request);
         let mut all = read::pairs(request.uri().query().unwrap_or_default().as_bytes())?;
-        if request.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-            return Err(ApiError::UnsupportedBody("Encoded bodies are not accepted: send the body as it is"));
-        }
+        refuse_encoded(&request)?;
         let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let body = match essence.as_str() {
@@ -69,6 +68,21 @@ impl Params {
         };
         all.overlay(body);
         Ok(Self(all))
+    }
+}
+
+/// The body of a request that holds no parameters, whatever its type: at most so many bytes, 413 beyond.
+pub async fn whole_body(request: Request, bytes_max: usize) -> Result<Bytes, ApiError> {
+    refuse_encoded(&request)?;
+    read::body(request, bytes_max).await
+}
+
+fn refuse_encoded(request: &Request) -> Result<(), ApiError> {
+    match request.headers().get(CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => {
+            Err(ApiError::UnsupportedBody("Encoded bodies are not accepted: send the body as it is"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -104,6 +104,7 @@ pub(super) const CONTRACTS: &[(&str, &str, &str)] = &[
     ("preferences", "", "any"),
     ("markers.get", "timeline[]:[text]", "Markers"),
     ("markers.move", "home:any notifications:any", "Markers"),
+    ("roost.batch", "lines:BatchLine", "lines:BatchResult"),
     ("roost.wait", "position:text!", "Reached"),
     ("roost.openapi", "", "any"),
     ("streaming.health", "", "text"),

@@ -31,5 +31,7 @@ pub(super) const ENTITIES: &[(&str, &str)] = &[
     ("InstanceV1", "uri:text! title:text! short_description:text! description:text! email:text! version:text! urls:any! stats:any! thumbnail:url languages:[text]! registrations:bool! approval_required:bool! invites_enabled:bool! configuration:any! contact_account:Account?! rules:[Rule]!"),
     ("Instance", "domain:text! title:text! version:text! source_url:url! description:text! usage:any! thumbnail:any! icon:[any]! languages:[text]! configuration:any! registrations:any! api_versions:any! contact:any! rules:[Rule]!"),
     ("Reached", "reached:bool!"),
+    ("BatchLine", "do:text! id:id key:text status:text in_reply_to_id:id sensitive:bool spoiler_text:text visibility:text language:text reblogs:bool notify:bool languages:[text] notifications:bool duration:int comment:text"),
+    ("BatchResult", "line:int! status:int! id:id error:text details:any"),
     ("Error", "error:text! error_description:text details:any"),
 ];

@@ -45,7 +45,7 @@ pub(in crate::bench) async fn check(world: &World, known: &Acknowledged, followe
 }
 
 async fn favourites(world: &World, post: PostId) -> Result<i64> {
-    let keys: Vec<_> = world.node.ports.partitions().into_iter().map(|partition| keys::status_count(post, partition)).collect();
+    let keys: Vec<_> = world.node.ports.partitions().map(|partition| keys::status_count(post, partition)).collect();
     let rows = world.node.ports.views.get(Version::Live, &keys).await?;
     let mut all = 0;
     for row in rows.into_iter().flatten() {

@@ -167,7 +167,7 @@ impl Mix {
 
     fn publish(&self, state: &mut State, (kind, author): (Kind, u32), in_reply_to: Option<(ReplyTo, u32)>) -> Planned {
         let mut text = self.texts.get(state.dice.below(TEXTS as u32) as usize).cloned().unwrap_or_default();
-        let word = (state.sent % SAMPLE_EVERY == 0).then(|| format!("sample{}", state.sent));
+        let word = state.sent.is_multiple_of(SAMPLE_EVERY).then(|| format!("sample{}", state.sent));
         if let Some(word) = &word {
             text = format!("{text} {word}");
         }

@@ -32,14 +32,14 @@ impl Default for UnitCosts {
         Self {
             home_page_cpu_us: 190.0,
             home_page_bytes: 96_000.0,
-            command_cpu_us: 390.0,
+            command_cpu_us: 346.0,
             delivery_cpu_ns: 150.0,
             timeline_entries: 256.0,
             entry_bytes: 17.0,
             edge_bytes: 5.2,
-            log_bytes: 350.0,
-            view_bytes: 1_000.0,
-            search_bytes: 200.0,
+            log_bytes: 280.0,
+            view_bytes: 331.0,
+            search_bytes: 89.0,
         }
     }
 }

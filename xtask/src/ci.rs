@@ -35,7 +35,7 @@ const STEPS: [Step; 15] = [
     ("short benches", benches),
     ("cluster build", servers::build),
     ("server suites", servers::run),
-    ("clients, 2 each", clients_2_each),
+    ("js, 2 each", || clients::run(&clients::Args::in_roles(2, servers::executables()?).only_js())),
     ("short faults", || faults::run(&faults::Args::on_a_cluster(servers::executables()?, faults::SHORT))),
 ];
 

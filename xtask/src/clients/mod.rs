@@ -49,6 +49,11 @@ impl Args {
     pub(crate) fn in_roles(each: usize, executables: PathBuf) -> Self {
         Self { cluster: true, each, binary: Some(executables.join("roost")), ..Self::default() }
     }
+
+    /// The shorter suite alone.
+    pub(crate) fn only_js(self) -> Self {
+        Self { only: Some(Suite::Js), ..self }
+    }
 }
 
 /// Runs the suites and returns what they counted.

@@ -18,7 +18,7 @@ use crate::error::Trouble;
 use crate::views::home_timeline;
 
 /// Records looked at again: at least those of one step, by any process.
-pub(crate) const AGAIN_RECORDS: u64 = 1_024;
+const AGAIN_RECORDS: u64 = 1_024;
 /// Bytes of one read.
 const READ_BYTES: usize = 4 << 20;
 

@@ -5,6 +5,7 @@
 //! blocks of the same bytes and sync them: what the disk itself gives.
 
 use super::dice::{Dice, Weighted};
+use super::folder;
 use super::peers::append::{Beside, Peer};
 use super::report::{Report, Spent, Stopwatch, forget_peak_memory, latencies, median, micros, whole};
 use super::w1::W1;
@@ -76,10 +77,7 @@ struct Found {
 }
 
 pub(super) fn run(args: &Args) -> Result<Report> {
-    let parent = match &args.folder {
-        Some(folder) => folder.clone(),
-        None => crate::root::target()?,
-    };
+    let parent = folder::parent(args.folder.as_ref())?;
     let new = |in_flight: &u64| Found {
         in_flight: *in_flight,
         rates: Vec::new(),
@@ -97,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<Report> {
         None => None,
     };
     for _ in 0..args.runs {
-        let folder = tempfile::Builder::new().prefix("bench-append-").tempdir_in(&parent).context("cannot make a folder")?;
+        let folder = folder::make(&parent, "append")?;
         runtime.block_on(measure(args, &posters, folder.path(), &mut found))?;
         for found in &mut found {
             found.raw_rates.push(raw(folder.path(), args, found.in_flight)?);

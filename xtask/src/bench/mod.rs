@@ -7,6 +7,7 @@ mod append;
 mod cluster;
 mod dice;
 mod fanout;
+mod folder;
 mod gen_w1;
 mod history;
 mod home;

@@ -10,15 +10,15 @@ mod memory;
 pub(super) mod mix;
 pub(super) mod rate;
 
-use super::post::sizes;
+use super::folder::{self, Sizes};
 use super::post::world::World;
-use super::report::{Report, forget_peak_memory, whole};
-use anyhow::{Context, Result};
+use super::report::{Report, whole};
+use anyhow::Result;
 pub(super) use check::{check, followers};
 use rate::{Hold, Writers};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const SEED: u64 = 1;
 /// Holds at the most; each rate is a tenth below the one before.
@@ -48,20 +48,11 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Report> {
-    let parent = match &args.folder {
-        Some(folder) => folder.clone(),
-        None => crate::root::target()?,
-    };
-    let folder = tempfile::Builder::new().prefix("bench-pipeline-").tempdir_in(&parent).context("cannot make a folder")?;
+    let folder = folder::make(&folder::parent(args.folder.as_ref())?, "pipeline")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut report = Report::new("pipeline");
-        let began = Instant::now();
-        let world = Arc::new(World::new(folder.path(), args.accounts, args.readers, SEED).await?);
-        report.add("prepare_s", began.elapsed().as_secs_f64());
-        report.add("accounts", world.members.len() as f64);
-        report.add("readers_hot", world.readers.len() as f64);
-        forget_peak_memory();
+        let world = World::prepare(folder.path(), (args.accounts, args.readers), SEED, &mut report).await?;
         measure(args, folder.path(), &world, &mut report).await?;
         report.add_peak_memory();
         world.node.shutdown().await?;
@@ -78,7 +69,7 @@ async fn measure(args: &Args, folder: &std::path::Path, world: &Arc<World>, repo
     let mut rate = highest.max(1.0);
     for holds in 1..=HOLDS_MAX {
         world.node.ports.views.flush().await?;
-        let before = sizes(folder)?;
+        let before = Sizes::of(folder)?;
         let hold = writers.hold(rate, Duration::from_secs(args.seconds)).await?;
         if !hold.held() && holds < HOLDS_MAX {
             rate *= LOWER;
@@ -87,9 +78,7 @@ async fn measure(args: &Args, folder: &std::path::Path, world: &Arc<World>, repo
         world.node.ports.views.flush().await?;
         report.add("holds", f64::from(holds));
         add(&hold, report);
-        for ((what, after), (_, before)) in sizes(folder)?.into_iter().zip(before) {
-            report.add(format!("{what}_bytes_per_command"), after.saturating_sub(before) as f64 / whole(hold.sent.answers_us.len().max(1)));
-        }
+        before.report_growth(folder, ("command", whole(hold.sent.answers_us.len().max(1))), report)?;
         break;
     }
     let known = writers.mix.acknowledged();

@@ -10,8 +10,9 @@ pub(super) mod world;
 pub(super) mod writing;
 
 use super::dice::Dice;
+use super::folder::{self, Sizes};
 use super::http::{Load, Pace, Stack, TURNS, Talk, client};
-use super::report::{Report, forget_peak_memory, median, whole};
+use super::report::{Report, median, whole};
 use anyhow::{Context, Result, ensure};
 use batching::Batches;
 use bytes::Bytes;
@@ -19,11 +20,10 @@ use queries::PageAsk;
 use schemas::PostId;
 use settle::{SETTLED_WITHIN, Seen, Settled};
 use std::collections::HashSet;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use world::World;
 use writing::{Writing, Written, post_id, request, texts};
 
@@ -58,35 +58,24 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Report> {
-    let parent = match &args.folder {
-        Some(folder) => folder.clone(),
-        None => crate::root::target()?,
-    };
-    let folder = tempfile::Builder::new().prefix("bench-post-").tempdir_in(&parent).context("cannot make a folder")?;
+    let folder = folder::make(&folder::parent(args.folder.as_ref())?, "post")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut report = Report::new("post");
-        let began = Instant::now();
-        let world = Arc::new(World::new(folder.path(), args.accounts, args.readers, SEED).await?);
-        report.add("prepare_s", began.elapsed().as_secs_f64());
+        let world = World::prepare(folder.path(), (args.accounts, args.readers), SEED, &mut report).await?;
         describe(&world, &mut report);
-        forget_peak_memory();
         world.node.ports.views.flush().await?;
-        let before = sizes(folder.path())?;
+        let before = Sizes::of(folder.path())?;
         let posts = measure(args, &world, &mut report).await?;
         report.add_peak_memory();
         world.node.shutdown().await?;
-        for ((what, after), (_, before)) in sizes(folder.path())?.into_iter().zip(before) {
-            report.add(format!("{what}_bytes_per_post"), after.saturating_sub(before) as f64 / posts.max(1) as f64);
-        }
+        before.report_growth(folder.path(), ("post", posts.max(1) as f64), &mut report)?;
         Ok(report)
     })
 }
 
 fn describe(world: &World, report: &mut Report) {
     let follows: usize = world.readers.iter().map(|reader| reader.followees.len()).sum();
-    report.add("accounts", world.members.len() as f64);
-    report.add("readers_hot", world.readers.len() as f64);
     report.note(
         "workload",
         format!(
@@ -96,23 +85,6 @@ fn describe(world: &World, report: &mut Report) {
             world.readers.len()
         ),
     );
-}
-
-/// The parts of a data folder that grow with posts, and their bytes on disk.
-pub(super) fn sizes(folder: &Path) -> Result<[(&'static str, u64); 3]> {
-    Ok([("log", on_disk(&folder.join("log"))?), ("views", on_disk(&folder.join("views"))?), ("search", on_disk(&folder.join("search"))?)])
-}
-
-/// Bytes that a folder takes on disk: what is only reserved counts as well.
-fn on_disk(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
-        let entry = entry?;
-        // A file that a merge has just removed takes nothing.
-        let Ok(about) = entry.metadata() else { continue };
-        bytes += if about.is_dir() { on_disk(&entry.path())? } else { about.blocks() * 512 };
-    }
-    Ok(bytes)
 }
 
 /// Posts for all turns; says how many were acknowledged.

@@ -7,6 +7,7 @@ mod bare;
 mod corpus;
 
 use super::dice::Dice;
+use super::folder;
 use super::report::{Report, Spent, Stopwatch, forget_peak_memory, latencies, micros, whole};
 use anyhow::{Context, Result, ensure};
 use bare::Bare;
@@ -18,6 +19,7 @@ use infra::views::Version;
 use schemas::log::Validity;
 use schemas::rows::Checkpoint;
 use schemas::{AccountId, PartitionId};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tantivy::Searcher;
@@ -53,11 +55,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Report> {
-    let parent = match &args.folder {
-        Some(folder) => folder.clone(),
-        None => crate::root::target()?,
-    };
-    let folder = tempfile::Builder::new().prefix("bench-search-").tempdir_in(&parent).context("cannot make a folder")?;
+    let folder = folder::make(&folder::parent(args.folder.as_ref())?, "search")?;
     let posts = corpus::posts(args.documents.max(1), &mut Dice::new(SEED));
     forget_peak_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -108,7 +106,10 @@ async fn index(args: &Args, folder: &Path, posts: &[Post], report: &mut Report) 
         let ratios: Vec<f64> = port.iter().zip(bare).map(|(port, bare)| port / bare).collect();
         report.add_spread(&name, "_ratio", &ratios);
     }
-    report.add("index_bytes_per_document", bytes_in(&folder.join(format!("port-{}", args.runs.max(1) - 1)))? as f64 / posts.len() as f64);
+    report.add(
+        "index_bytes_per_document",
+        folder::bytes_in(&folder.join(format!("port-{}", args.runs.max(1) - 1)), Metadata::len)? as f64 / posts.len() as f64,
+    );
     last.context("there was a run")
 }
 
@@ -232,15 +233,4 @@ impl Sides {
 
 fn rate(asked: &Histogram<u64>, took: Duration) -> f64 {
     whole(asked.len()) / took.as_secs_f64()
-}
-
-fn bytes_in(folder: &Path) -> Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        // A merge may take files away meanwhile.
-        let Ok(kind) = entry.metadata() else { continue };
-        bytes += if kind.is_dir() { bytes_in(&entry.path())? } else { kind.len() };
-    }
-    Ok(bytes)
 }

@@ -6,10 +6,11 @@
 
 mod probe;
 
+use super::folder;
 use super::pipeline::rate::Writers;
 use super::pipeline::{check, followers, load};
 use super::post::world::World;
-use super::report::{Report, forget_peak_memory, whole};
+use super::report::{Report, whole};
 use anyhow::{Context, Result};
 use infra::timelines::{Stretch, Timelines};
 use probe::{Seen, probe};
@@ -52,20 +53,11 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Report> {
-    let parent = match &args.folder {
-        Some(folder) => folder.clone(),
-        None => crate::root::target()?,
-    };
-    let folder = tempfile::Builder::new().prefix("bench-visible-").tempdir_in(&parent).context("cannot make a folder")?;
+    let folder = folder::make(&folder::parent(args.folder.as_ref())?, "visible")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut report = Report::new("visible");
-        let began = Instant::now();
-        let world = Arc::new(World::new(folder.path(), args.accounts, args.readers, SEED).await?);
-        report.add("prepare_s", began.elapsed().as_secs_f64());
-        report.add("accounts", world.members.len() as f64);
-        report.add("readers_hot", world.readers.len() as f64);
-        forget_peak_memory();
+        let world = World::prepare(folder.path(), (args.accounts, args.readers), SEED, &mut report).await?;
         measure(args, &world, &mut report).await?;
         report.add_peak_memory();
         world.node.shutdown().await?;

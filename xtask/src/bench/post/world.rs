@@ -4,6 +4,7 @@
 //! they would take minutes, and what is measured is what posts cost, which depends on the rows alone.
 
 use super::super::dice::Weighted;
+use super::super::report::{Report, forget_peak_memory};
 use super::super::rows::{COMMIT_ROWS, commit, follow, put};
 use super::super::w1::W1;
 use anyhow::{Context, Result, ensure};
@@ -18,6 +19,7 @@ use schemas::rows::{AccountStatsRow, RowKey, codec, keys};
 use schemas::{AccountId, RelationId};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Accounts being opened at any time.
 const OPENING: usize = 256;
@@ -49,8 +51,24 @@ pub(in crate::bench) struct World {
 }
 
 impl World {
+    /// Makes a world as [`Self::new`] does, and says how large it is and how long it took; memory counts from here on.
+    pub(in crate::bench) async fn prepare(
+        folder: &Path,
+        (accounts, readers): (usize, usize),
+        seed: u64,
+        report: &mut Report,
+    ) -> Result<Arc<Self>> {
+        let began = Instant::now();
+        let world = Arc::new(Self::new(folder, accounts, readers, seed).await?);
+        report.add("prepare_s", began.elapsed().as_secs_f64());
+        report.add("accounts", world.members.len() as f64);
+        report.add("readers_hot", world.readers.len() as f64);
+        forget_peak_memory();
+        Ok(world)
+    }
+
     /// Opens the accounts in an empty folder, and makes the timelines of so many readers hot.
-    pub(in crate::bench) async fn new(folder: &Path, accounts: usize, readers: usize, seed: u64) -> Result<Self> {
+    async fn new(folder: &Path, accounts: usize, readers: usize, seed: u64) -> Result<Self> {
         let mut layered = Layered::default();
         layered.set("data", &folder.display().to_string(), "the bench")?;
         layered.set("rate_limits", "off", "the bench")?;

@@ -39,6 +39,19 @@ async fn found(index: &dyn SearchIndex, text: &str) -> Vec<u64> {
     items.into_iter().map(|item| if let Item::Status(id) = item { id.0 } else { 0 }).collect()
 }
 
+/// Copies a folder's files; false if one vanished meanwhile, for the index sweeps up behind itself.
+fn copied(from: &Path, to: &Path) -> bool {
+    std::fs::create_dir_all(to).unwrap();
+    std::fs::read_dir(from).unwrap().all(|entry| {
+        let path = entry.unwrap().path();
+        match std::fs::copy(&path, to.join(path.file_name().unwrap())) {
+            Ok(_) => true,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => panic!("{error}"),
+        }
+    })
+}
+
 /// The files as they are when the process is killed: what was not committed is gone, and its checkpoint with it.
 #[tokio::test]
 async fn a_killed_index_says_from_where_to_apply_again() {
@@ -51,11 +64,7 @@ async fn a_killed_index_says_from_where_to_apply_again() {
     index.flush().await.unwrap();
     index.apply(Version::Live, p0, vec![status(1, 2)], contract::checkpoint(2)).await.unwrap();
     assert_eq!(index.checkpoint(Version::Live, p0).await.unwrap(), Some(contract::checkpoint(1)), "only what is durable counts");
-    std::fs::create_dir_all(killed.join("v1")).unwrap();
-    for entry in std::fs::read_dir(live.join("v1")).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, killed.join("v1").join(path.file_name().unwrap())).unwrap();
-    }
+    while !copied(&live.join("v1"), &killed.join("v1")) {}
     let index = open(&killed);
     assert_eq!(index.checkpoint(Version::Live, p0).await.unwrap(), Some(contract::checkpoint(1)));
     assert_eq!(found(&*index, "all").await, [1]);

@@ -4,8 +4,11 @@
 //! row key     table u8 │ length of pk u16 BE │ pk │ sk        in the keyspace of (view, version)
 //! format      'f'                                             in "meta" -> u8
 //! registry    'v' │ view u8                                   in "meta" -> views::registry
-//! checkpoint  'c' │ view u8 │ version u32 BE │ partition u16 BE  in "meta" -> encode_checkpoint
+//! checkpoint  0 │ 'c' │ partition u16 BE                        in the keyspace of (view, version) -> encode_checkpoint
 //! ```
+//!
+//! Format 1 had its checkpoints in "meta", under 'c' │ view u8 │ version u32 BE │ partition u16 BE. They are read where a keyspace has none of
+//! its own.
 //!
 //! The length keeps neighbouring partition keys apart whatever their bytes, and lets a dump cut a key into its parts.
 
@@ -21,7 +24,9 @@ pub(super) const META: &str = "meta";
 /// The key of the store's format version.
 pub(super) const FORMAT_KEY: &[u8] = b"f";
 /// The format that this build writes; older ones are read.
-pub(super) const FORMAT: u8 = 1;
+pub(super) const FORMAT: u8 = 2;
+/// Those that it reads.
+pub(super) const FORMATS_READ: [u8; 2] = [1, FORMAT];
 /// The longest row key that fjall takes, bytes.
 const KEY_BYTES_MAX: usize = u16::MAX as usize;
 const PREFIX_BYTES: usize = 3;
@@ -43,12 +48,25 @@ pub(super) fn prefix(table: Table, pk: &KeyPart) -> Result<KeyBytes, ViewError> 
 
 /// The bytes of a row's key.
 pub(super) fn row_key(key: &RowKey) -> Result<KeyBytes, ViewError> {
-    let mut bytes = prefix(key.table, &key.pk)?;
-    bytes.extend_from_slice(&key.sk);
-    if bytes.len() > KEY_BYTES_MAX {
-        return Err(too_long(bytes.len()));
+    key_of(key.table, &key.pk, &key.sk)
+}
+
+/// The bytes of the key of these parts.
+pub(super) fn key_of(table: Table, pk: &KeyPart, sk: &KeyPart) -> Result<KeyBytes, ViewError> {
+    let mut bytes = prefix(table, pk)?;
+    bytes.extend_from_slice(sk);
+    match bytes.len() {
+        length if length > KEY_BYTES_MAX => Err(too_long(length)),
+        _ => Ok(bytes),
     }
-    Ok(bytes)
+}
+
+/// Makes sure that the store can take the key.
+pub(super) fn check_key(key: &RowKey) -> Result<(), ViewError> {
+    match PREFIX_BYTES + key.pk.len() + key.sk.len() {
+        bytes if bytes > KEY_BYTES_MAX => Err(too_long(bytes)),
+        _ => Ok(()),
+    }
 }
 
 fn too_long(bytes: usize) -> ViewError {
@@ -118,13 +136,19 @@ pub(super) fn registry_key(view: View) -> [u8; 2] {
     [b'v', view as u8]
 }
 
-/// The start of the meta keys of a version's checkpoints.
+/// The key of a checkpoint among the rows that it speaks of: no table has the tag 0.
+pub(super) fn own_checkpoint_key(partition: PartitionId) -> [u8; 4] {
+    let [high, low] = partition.0.to_be_bytes();
+    [0, b'c', high, low]
+}
+
+/// The start of the meta keys of a version's checkpoints, as format 1 has them.
 pub(super) fn checkpoints_prefix(view: View, version: u32) -> [u8; 6] {
     let [a, b, c, d] = version.to_be_bytes();
     [b'c', view as u8, a, b, c, d]
 }
 
-/// The meta key of a checkpoint.
+/// The meta key of a checkpoint, as format 1 has it.
 pub(super) fn checkpoint_key(view: View, version: u32, partition: PartitionId) -> [u8; 8] {
     let [a, b, c, d, e, f] = checkpoints_prefix(view, version);
     let [g, h] = partition.0.to_be_bytes();
@@ -202,5 +226,6 @@ mod tests {
         let key = RowKey::new(Table::Status, KeyPart::from_slice(&[0, 1]), KeyPart::from_slice(b"sk"));
         assert_eq!(hex::encode(row_key(&key).unwrap()), include_str!("../golden/row_key.v1.hex").trim());
         assert_eq!(checkpoint_key(View::Statuses, 2, PartitionId(5)), [b'c', 3, 0, 0, 0, 2, 0, 5]);
+        assert_eq!(own_checkpoint_key(PartitionId(258)), [0, b'c', 1, 2]);
     }
 }

@@ -1,24 +1,32 @@
-//! The view store on fjall, an embedded log-structured merge tree: rows and checkpoints in one atomic batch, one keyspace per version.
+//! The view store on fjall, an embedded log-structured merge tree: one keyspace per version, rows and checkpoints of each in step.
 //!
-//! A commit reaches the operating system before it returns, so it survives the end of the process; `flush` and every change of versions
-//! reach the disk. What a loss of power takes is a tail of commits, each with its checkpoint; projections then read that much again.
+//! A commit is seen at once, from memory (`front.rs`), and goes to files within seconds (`drain.rs`). What a kill takes is a tail of commits,
+//! each with its checkpoint; projections then read that much of the log again. What no log can give again (what reactors have yet to send,
+//! dead letters) reaches the operating system before its commit returns. `flush` and every change of versions reach the disk.
 
 mod committer;
+mod drain;
+mod front;
 pub(in crate::views) mod layout;
 mod open;
 
+use std::cmp::Ordering;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use ::fjall::{Database, Keyspace, PersistMode, Readable};
+use ::fjall::{Database, Keyspace, PersistMode, Readable, Snapshot, UserKey, UserValue};
 use async_trait::async_trait;
 use bytes::Bytes;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use schemas::PartitionId;
 use schemas::rows::{Checkpoint, KeyPart, RowKey, Table, View};
+use smallvec::SmallVec;
 
 use self::committer::Committer;
+use self::drain::Drainer;
+use self::front::Front;
 use self::layout::KeyRange;
 use self::open::Spaces;
 use super::registry::{Registry, VersionFault};
@@ -29,8 +37,11 @@ use super::{Scan, ScannedRow, Version, Versions, ViewBatch, ViewError, ViewStore
 pub struct FjallOptions {
     /// Cache of blocks read from disk, bytes.
     pub cache_bytes: u64,
-    /// Rows of one version of a view that wait in memory before they go to a file, bytes; up to four times that under load. Decision state
-    /// takes four times as much.
+    /// What is committed and waits in memory until it goes to files, bytes; up to four times that under load.
+    pub waiting_bytes: usize,
+    /// Rows of one version of a view from which on they go to a file of their own at once: fewer are cheaper through the journal.
+    pub table_rows: usize,
+    /// Rows of one version of a view that came through the journal and have no file yet, bytes; up to four times that under load.
     pub memtable_bytes: u64,
     /// Journals kept before rows are forced to files, bytes, at least 64 MiB; also what a start reads again.
     pub journals_bytes: u64,
@@ -43,13 +54,22 @@ pub struct FjallOptions {
 
 impl Default for FjallOptions {
     fn default() -> Self {
-        Self { cache_bytes: 24 << 20, memtable_bytes: 8 << 20, journals_bytes: 64 << 20, worker_threads: 1, open_files: 256 }
+        Self {
+            cache_bytes: 24 << 20,
+            waiting_bytes: 32 << 20,
+            table_rows: 4_096,
+            memtable_bytes: 8 << 20,
+            journals_bytes: 64 << 20,
+            worker_threads: 1,
+            open_files: 256,
+        }
     }
 }
 
 /// The view store in a folder.
 pub struct FjallViews {
     committer: Committer,
+    drainer: Drainer,
     inner: Arc<Inner>,
 }
 
@@ -59,7 +79,18 @@ struct Inner {
     spaces: RwLock<Arc<Spaces>>,
     /// Held shared by commits and alone by changes of versions: a commit to `Live` goes to the version that serves when it returns.
     steady: RwLock<()>,
+    /// What is committed and not in the files yet.
+    front: RwLock<Front>,
+    /// Held by whoever brings it there.
+    draining: Mutex<()>,
+    /// Why nothing can be brought there any more.
+    broken: OnceLock<String>,
     options: FjallOptions,
+}
+
+/// Whether commits of a view wait in memory: their rows and checkpoints can be made again from the log.
+fn waits_in_memory(view: View) -> bool {
+    !matches!(view, View::Reactors | View::DeadLetters)
 }
 
 fn failed(error: ::fjall::Error) -> ViewError {
@@ -74,9 +105,17 @@ impl FjallViews {
     /// Opens the store of a folder, making it if absent. Blocks; [`ViewError::Locked`] where another process has it open.
     pub fn open(path: &Path, options: FjallOptions) -> Result<Self, ViewError> {
         let (database, meta, spaces) = open::open(path, &options)?;
-        let inner = Inner { database, meta, spaces: RwLock::new(Arc::new(spaces)), steady: RwLock::new(()), options };
-        let inner = Arc::new(inner);
-        Ok(Self { committer: Committer::start(inner.clone())?, inner })
+        let inner = Arc::new(Inner {
+            database,
+            meta,
+            spaces: RwLock::new(Arc::new(spaces)),
+            steady: RwLock::new(()),
+            front: RwLock::default(),
+            draining: Mutex::default(),
+            broken: OnceLock::new(),
+            options,
+        });
+        Ok(Self { committer: Committer::start(inner.clone())?, drainer: Drainer::start(inner.clone())?, inner })
     }
 
     /// Runs what may wait for the disk on a thread that may.
@@ -97,39 +136,127 @@ impl Inner {
 
     fn get(&self, version: Version, keys: &[RowKey]) -> Result<Vec<Option<Bytes>>, ViewError> {
         let spaces = self.spaces();
-        if let [key] = keys {
-            let (_, space) = spaces.resolve(key.table.view(), version)?;
-            return Ok(vec![space.get(layout::row_key(key)?).map_err(failed)?.as_deref().map(owned)]);
+        let (mut values, mut missing) = (Vec::with_capacity(keys.len()), Vec::new());
+        let front = self.front.read();
+        for (index, key) in keys.iter().enumerate() {
+            let view = key.table.view();
+            let (number, space) = spaces.resolve(view, version)?;
+            let known = front.get((view, number), key);
+            if known.is_none() {
+                missing.push((index, key, space));
+            }
+            values.push(known.flatten());
         }
-        // One snapshot, so that rows of one batch are seen together.
-        let snapshot = self.database.snapshot();
-        let mut values = Vec::with_capacity(keys.len());
-        for key in keys {
-            let (_, space) = spaces.resolve(key.table.view(), version)?;
-            values.push(snapshot.get(space, layout::row_key(key)?).map_err(failed)?.as_deref().map(owned));
+        // One snapshot, as of this moment, so that rows of one batch are seen together.
+        let snapshot = (missing.len() > 1).then(|| self.database.snapshot());
+        drop(front);
+        for (index, key, space) in missing {
+            let key = layout::row_key(key)?;
+            let stored = match &snapshot {
+                Some(snapshot) => snapshot.get(space, key),
+                None => space.get(key),
+            };
+            if let Some(value) = values.get_mut(index) {
+                *value = stored.map_err(failed)?.as_deref().map(owned);
+            }
         }
         Ok(values)
     }
 
-    /// Rows of a range of keys, each made of its key and value by `row`.
-    fn range<T>(
-        &self,
-        (space, range): (&Keyspace, &KeyRange),
-        (descending, limit): (bool, usize),
-        row: impl Fn(&[u8], &[u8]) -> Option<T>,
-    ) -> Result<Vec<T>, ViewError> {
-        let start: Bound<&[u8]> = if range.includes_start { Bound::Included(&range.start) } else { Bound::Excluded(&range.start) };
-        let mut found = self.database.snapshot().range::<&[u8], _>(space, (start, Bound::Excluded(&*range.end)));
-        let mut rows = Vec::new();
-        while rows.len() < limit {
-            let Some(guard) = (if descending { found.next_back() } else { found.next() }) else { break };
-            let (key, value) = guard.into_inner().map_err(failed)?;
-            rows.push(row(&key, &value).ok_or_else(|| ViewError::Fatal(format!("a row key is damaged: {}", hex::encode(&key))))?);
+    /// The rows of a scan: those of the files, and over them what is not there yet.
+    fn scan(&self, version: Version, scan: &Scan) -> Result<Vec<ScannedRow>, ViewError> {
+        let Some(range) = layout::scan_range(scan)? else { return Ok(Vec::new()) };
+        let (spaces, view) = (self.spaces(), scan.table.view());
+        let (number, space) = spaces.resolve(view, version)?;
+        let front = self.front.read();
+        let mut over = front.over((view, number), scan).into_iter().peekable();
+        let snapshot = self.database.snapshot();
+        drop(front);
+        let mut stored = stored(&snapshot, space, &range, scan.descending);
+        let (mut rows, mut next) = (Vec::new(), None);
+        while rows.len() < scan.limit {
+            if next.is_none() {
+                next = stored.next().transpose()?;
+            }
+            let key = next.as_ref().map(|(key, _)| key.get(range.prefix_bytes..).unwrap_or_default());
+            let order = match (over.peek(), key) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((newer, _)), Some(older)) if scan.descending => older.cmp(newer.as_slice()),
+                (Some((newer, _)), Some(older)) => newer.as_slice().cmp(older),
+            };
+            if order == Ordering::Greater {
+                let row = next.take().and_then(|(key, value)| Some((KeyPart::from_slice(key.get(range.prefix_bytes..)?), owned(&value))));
+                rows.extend(row);
+                continue;
+            }
+            if order == Ordering::Equal {
+                next = None;
+            }
+            rows.extend(over.next().and_then(|(sk, value)| Some((sk, value?))));
         }
         Ok(rows)
     }
 
-    /// Commits batches as one; none of them, if one names a version that is not there.
+    /// Every row of a table after a key, from the files, which have all by then.
+    fn dump(&self, version: Version, table: Table, after: Option<&RowKey>, limit: usize) -> Result<Vec<(RowKey, Bytes)>, ViewError> {
+        let (spaces, view) = (self.spaces(), table.view());
+        let (number, space) = spaces.resolve(view, version)?;
+        if self.front.read().holds((view, number)) {
+            self.drain()?;
+        }
+        let (range, snapshot) = (layout::dump_range(table, after)?, self.database.snapshot());
+        let mut rows = Vec::new();
+        for row in stored(&snapshot, space, &range, false).take(limit) {
+            let (key, value) = row?;
+            let damaged = || ViewError::Fatal(format!("a row key is damaged: {}", hex::encode(&key)));
+            rows.push((layout::read_row_key(table, &key).ok_or_else(damaged)?, owned(&value)));
+        }
+        Ok(rows)
+    }
+
+    fn checkpoint(&self, version: Version, view: View, partition: PartitionId) -> Result<Option<Checkpoint>, ViewError> {
+        let spaces = self.spaces();
+        let (number, space) = spaces.resolve(view, version)?;
+        if let Some(known) = self.front.read().checkpoint((view, number), partition) {
+            return Ok(Some(known));
+        }
+        let own = space.get(layout::own_checkpoint_key(partition)).map_err(failed)?;
+        let bytes = match own {
+            Some(own) => Some(own),
+            None => self.meta.get(layout::checkpoint_key(view, number, partition)).map_err(failed)?,
+        };
+        let decode = |bytes: &[u8]| {
+            layout::decode_checkpoint(bytes)
+                .ok_or_else(|| ViewError::Fatal(format!("the checkpoint of view {} in partition {partition} is damaged", view.name())))
+        };
+        bytes.as_deref().map(decode).transpose()
+    }
+
+    /// Takes a batch of views that wait in memory; says since when something waits there, and how many bytes.
+    fn put(&self, version: Version, batch: ViewBatch) -> Result<(Option<Instant>, usize), ViewError> {
+        if let Some(cause) = self.broken.get() {
+            return Err(ViewError::Fatal(cause.clone()));
+        }
+        let _steady = self.steady.read();
+        let spaces = self.spaces();
+        let named = batch.writes.iter().map(|write| write.key.table.view()).chain(batch.checkpoints.iter().map(|(view, ..)| *view));
+        let mut numbers: SmallVec<[(View, u32); View::ALL.len()]> = SmallVec::new();
+        for view in named {
+            if !numbers.iter().any(|(known, _)| *known == view) {
+                numbers.push((view, spaces.resolve(view, version)?.0));
+            }
+        }
+        for write in &batch.writes {
+            layout::check_key(&write.key)?;
+        }
+        let mut front = self.front.write();
+        front.put(&numbers, batch);
+        Ok((front.young().since(), front.young().bytes()))
+    }
+
+    /// Commits batches to the journal as one; none of them, if one names a version that is not there.
     fn commit<'a>(&self, batches: impl IntoIterator<Item = (Version, &'a ViewBatch)>) -> Result<(), ViewError> {
         let _steady = self.steady.read();
         let spaces = self.spaces();
@@ -144,8 +271,8 @@ impl Inner {
                 }
             }
             for (view, partition, checkpoint) in &batch.checkpoints {
-                let (number, _) = spaces.resolve(*view, version)?;
-                step.insert(&self.meta, layout::checkpoint_key(*view, number, *partition), layout::encode_checkpoint(checkpoint));
+                let (_, space) = spaces.resolve(*view, version)?;
+                step.insert(space, layout::own_checkpoint_key(*partition), layout::encode_checkpoint(checkpoint));
             }
         }
         step.commit().map_err(failed)
@@ -153,7 +280,10 @@ impl Inner {
 
     /// Changes a view's versions: first durably, then for readers; keyspaces that no longer resolve go last.
     fn change<T>(&self, view: View, change: impl FnOnce(Registry) -> Result<(Registry, T), VersionFault>) -> Result<T, ViewError> {
+        // Most of it while commits go on, the rest when they stand still.
+        self.drain()?;
         let _alone = self.steady.write();
+        self.drain()?;
         let mut spaces = Spaces::clone(&self.spaces());
         let of_view = spaces.view_mut(view);
         let (registry, answer) = change(of_view.registry).map_err(|fault| fault.of(view))?;
@@ -186,38 +316,34 @@ impl ViewStore for FjallViews {
     }
 
     async fn scan(&self, version: Version, scan: Scan) -> Result<Vec<ScannedRow>, ViewError> {
-        let spaces = self.inner.spaces();
-        let (_, space) = spaces.resolve(scan.table.view(), version)?;
-        let Some(range) = layout::scan_range(&scan)? else { return Ok(Vec::new()) };
-        if scan.limit <= INLINE_ROWS_MAX {
-            return self.inner.range((space, &range), (scan.descending, scan.limit), |key, value| scanned_row(&range, key, value));
+        match scan.limit <= INLINE_ROWS_MAX {
+            true => self.inner.scan(version, &scan),
+            false => self.blocking(move |inner| inner.scan(version, &scan)).await,
         }
-        let space = space.clone();
-        self.blocking(move |inner| {
-            inner.range((&space, &range), (scan.descending, scan.limit), |key, value| scanned_row(&range, key, value))
-        })
-        .await
     }
 
     async fn dump(&self, version: Version, table: Table, after: Option<RowKey>, limit: usize) -> Result<Vec<(RowKey, Bytes)>, ViewError> {
-        let space = self.inner.spaces().resolve(table.view(), version)?.1.clone();
-        let range = layout::dump_range(table, after.as_ref())?;
-        let row = move |key: &[u8], value: &[u8]| Some((layout::read_row_key(table, key)?, owned(value)));
-        self.blocking(move |inner| inner.range((&space, &range), (false, limit), row)).await
+        self.blocking(move |inner| inner.dump(version, table, after.as_ref(), limit)).await
     }
 
-    async fn commit(&self, version: Version, batch: ViewBatch) -> Result<(), ViewError> {
-        self.committer.commit(version, batch).await
+    async fn commit(&self, version: Version, mut batch: ViewBatch) -> Result<(), ViewError> {
+        let writes: Vec<_> = batch.writes.extract_if(.., |write| !waits_in_memory(write.key.table.view())).collect();
+        let checkpoints: Vec<_> = batch.checkpoints.extract_if(.., |(view, ..)| !waits_in_memory(*view)).collect();
+        if !(writes.is_empty() && checkpoints.is_empty()) {
+            self.committer.commit(version, ViewBatch { writes, checkpoints }).await?;
+        }
+        if batch.writes.is_empty() && batch.checkpoints.is_empty() {
+            return Ok(());
+        }
+        let (since, bytes) = self.inner.put(version, batch)?;
+        if self.drainer.tell(since, bytes) {
+            self.blocking(Inner::drain).await?;
+        }
+        Ok(())
     }
 
     async fn checkpoint(&self, version: Version, view: View, partition: PartitionId) -> Result<Option<Checkpoint>, ViewError> {
-        let number = self.inner.spaces().resolve(view, version)?.0;
-        let bytes = self.inner.meta.get(layout::checkpoint_key(view, number, partition)).map_err(failed)?;
-        let decode = |bytes: &[u8]| {
-            layout::decode_checkpoint(bytes)
-                .ok_or_else(|| ViewError::Fatal(format!("the checkpoint of view {} in partition {partition} is damaged", view.name())))
-        };
-        bytes.as_deref().map(decode).transpose()
+        self.inner.checkpoint(version, view, partition)
     }
 
     async fn versions(&self, view: View) -> Result<Versions, ViewError> {
@@ -237,128 +363,29 @@ impl ViewStore for FjallViews {
     }
 
     async fn flush(&self) -> Result<(), ViewError> {
-        self.blocking(|inner| inner.database.persist(PersistMode::SyncAll).map_err(failed)).await
+        self.blocking(|inner| {
+            inner.drain()?;
+            inner.database.persist(PersistMode::SyncAll).map_err(failed)
+        })
+        .await
     }
 }
 
 /// Scans of at most that many rows run on the caller's thread.
 const INLINE_ROWS_MAX: usize = 512;
 
-fn scanned_row(range: &KeyRange, key: &[u8], value: &[u8]) -> Option<ScannedRow> {
-    Some((KeyPart::from_slice(key.get(range.prefix_bytes..)?), owned(value)))
+/// Rows of the files in a range of keys.
+fn stored(
+    snapshot: &Snapshot,
+    space: &Keyspace,
+    range: &KeyRange,
+    descending: bool,
+) -> impl Iterator<Item = Result<(UserKey, UserValue), ViewError>> + use<> {
+    let start: Bound<&[u8]> = if range.includes_start { Bound::Included(&range.start) } else { Bound::Excluded(&range.start) };
+    let mut found = snapshot.range::<&[u8], _>(space, (start, Bound::Excluded(&*range.end)));
+    let mut next = move || if descending { found.next_back() } else { found.next() };
+    std::iter::from_fn(move || next().map(|guard| guard.into_inner().map_err(failed)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::views::contract;
-
-    fn open(path: &Path) -> Arc<dyn ViewStore> {
-        Arc::new(FjallViews::open(path, FjallOptions::default()).unwrap())
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn keeps_the_contract() {
-        let folder = tempfile::tempdir().unwrap();
-        contract::run(&|| open(tempfile::tempdir_in(folder.path()).unwrap().keep().as_path())).await;
-    }
-
-    #[tokio::test]
-    async fn survives_reopening() {
-        let folder = tempfile::tempdir().unwrap();
-        contract::survives_reopening(&|| open(folder.path())).await;
-    }
-
-    /// Whatever waits at the same time is one group; one that cannot be committed fails alone.
-    #[tokio::test]
-    async fn commits_in_a_group_fail_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open(folder.path());
-        let commit = |version, number: u64| {
-            let writes = vec![contract::put(Table::Note, "ana", &number.to_string(), "1")];
-            store.commit(version, ViewBatch { writes, checkpoints: vec![(View::Relations, PartitionId(0), contract::checkpoint(number))] })
-        };
-        let commits = (1..=200).map(|number| commit(if number % 50 == 7 { Version::Number(99) } else { Version::Live }, number));
-        let outcomes = futures_util::future::join_all(commits).await;
-        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(ViewError::NoVersion(_, 99)))).count();
-        assert_eq!((outcomes.iter().filter(|outcome| outcome.is_ok()).count(), refused), (196, 4), "{outcomes:?}");
-        assert_eq!(contract::dump_all(&*store, Version::Live, Table::Note, 1_000).await.len(), 196);
-    }
-
-    #[test]
-    fn a_second_process_is_told_which_folder_is_in_use() {
-        let folder = tempfile::tempdir().unwrap();
-        let _first = open(folder.path());
-        let second = FjallViews::open(folder.path(), FjallOptions::default()).err();
-        assert!(matches!(&second, Some(ViewError::Locked(what)) if *what == folder.path().display().to_string()), "{second:?}");
-    }
-
-    #[test]
-    fn a_newer_format_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = FjallViews::open(folder.path(), FjallOptions::default()).unwrap();
-        store.inner.meta.insert(layout::FORMAT_KEY, [layout::FORMAT + 1]).unwrap();
-        drop(store);
-        let refused = FjallViews::open(folder.path(), FjallOptions::default()).err();
-        assert!(matches!(&refused, Some(ViewError::Fatal(why)) if why.contains("format [2]")), "{refused:?}");
-    }
-
-    #[tokio::test]
-    async fn what_a_crash_left_beside_a_swap_is_swept() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = FjallViews::open(folder.path(), FjallOptions::default()).unwrap();
-        // As if the process had ended between making the keyspace and writing the registry.
-        open::open_version(&store.inner.database, &store.inner.options, View::Accounts, 2).unwrap();
-        drop(store);
-        let store = FjallViews::open(folder.path(), FjallOptions::default()).unwrap();
-        assert!(!store.inner.database.keyspace_exists("accounts.2"));
-        assert_eq!(store.begin(View::Accounts).await.unwrap(), 2);
-    }
-
-    fn copy_folder(from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for entry in std::fs::read_dir(from).unwrap() {
-            let (entry, to) = (entry.unwrap(), to.to_path_buf());
-            match entry.file_type().unwrap().is_dir() {
-                true => copy_folder(&entry.path(), &to.join(entry.file_name())),
-                false => drop(std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-            }
-        }
-    }
-
-    /// A journal cut anywhere, as by a loss of power, leaves whole steps only: each row agrees with the checkpoint.
-    #[tokio::test]
-    async fn rows_and_checkpoint_agree_wherever_the_journal_ends() {
-        let folder = tempfile::tempdir().unwrap();
-        let (whole, cut) = (folder.path().join("whole"), folder.path().join("cut"));
-        // Opened twice: a recovered journal ends where its last record does.
-        drop(open(&whole));
-        let store = open(&whole);
-        let steps = 6_u64;
-        for next in 1..=steps {
-            let writes = ["a", "b", "c"].map(|sk| contract::put(Table::Note, "ana", sk, &next.to_string()));
-            let checkpoints = vec![(View::Relations, PartitionId(0), contract::checkpoint(next))];
-            store.commit(Version::Live, ViewBatch { writes: writes.into(), checkpoints }).await.unwrap();
-        }
-        drop(store);
-        let length = std::fs::metadata(whole.join("0.jnl")).unwrap().len();
-        let mut seen = Vec::new();
-        for end in (0..=length).rev().step_by(37) {
-            let _ = std::fs::remove_dir_all(&cut);
-            copy_folder(&whole, &cut);
-            std::fs::OpenOptions::new().write(true).open(cut.join("0.jnl")).unwrap().set_len(end).unwrap();
-            let store = open(&cut);
-            let next = store.checkpoint(Version::Live, View::Relations, PartitionId(0)).await.unwrap().map(|checkpoint| checkpoint.next);
-            let rows = contract::dump_all(&*store, Version::Live, Table::Note, 10).await;
-            let expected: Vec<String> = next.into_iter().flat_map(|next| vec![next.to_string(); 3]).collect();
-            assert_eq!(
-                rows.iter().map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>(),
-                expected,
-                "cut at {end}"
-            );
-            seen.extend(next);
-        }
-        seen.dedup();
-        assert_eq!(seen, (1..=steps).rev().collect::<Vec<_>>(), "every step was an end");
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::path::Path;
 use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use schemas::rows::View;
 
-use super::layout::{self, FORMAT, FORMAT_KEY, META};
+use super::layout::{self, FORMAT, FORMAT_KEY, FORMATS_READ, META};
 use super::{FjallOptions, failed};
 use crate::views::registry::Registry;
 use crate::views::{Version, ViewError};
@@ -74,17 +74,11 @@ pub(super) fn open(path: &Path, options: &FjallOptions) -> Result<(Database, Key
     Ok((database, meta, spaces))
 }
 
-/// Decision state takes two rows with every command, most of them never read: it waits longer, so that it is merged less often.
-const DECISIONS_MEMTABLE_FACTOR: u64 = 4;
-
-fn keyspace_options(options: &FjallOptions, view: View) -> KeyspaceCreateOptions {
-    let factor = if view == View::Decisions { DECISIONS_MEMTABLE_FACTOR } else { 1 };
-    KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes * factor)
-}
-
 /// The keyspace of a version, made if absent.
 pub(super) fn open_version(database: &Database, options: &FjallOptions, view: View, number: u32) -> Result<Keyspace, ViewError> {
-    database.keyspace(&layout::keyspace_name(view, number), || keyspace_options(options, view)).map_err(failed)
+    database
+        .keyspace(&layout::keyspace_name(view, number), || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes))
+        .map_err(failed)
 }
 
 /// What every keyspace of a version holds from its beginning: no table has the tag 0.
@@ -107,16 +101,20 @@ fn check_whole(database: &Database, meta: &Keyspace, space: &Keyspace, view: Vie
 fn check_format(path: &Path, database: &Database, meta: &Keyspace) -> Result<(), ViewError> {
     match meta.get(FORMAT_KEY).map_err(failed)?.as_deref() {
         Some([FORMAT]) => Ok(()),
+        Some([format]) if FORMATS_READ.contains(format) => begin_format(database, meta),
         Some(other) => Err(ViewError::Fatal(format!(
-            "the view store in {} has format {other:?}, this build reads {FORMAT}: use the version of Roost that wrote it, or move the \
+            "the view store in {} has format {other:?}, this build reads {FORMATS_READ:?}: use the version of Roost that wrote it, or move the \
              folder away and let the views be rebuilt from the log",
             path.display()
         ))),
-        None => {
-            meta.insert(FORMAT_KEY, [FORMAT]).map_err(failed)?;
-            database.persist(PersistMode::SyncAll).map_err(failed)
-        }
+        None => begin_format(database, meta),
     }
+}
+
+/// From now on an older build refuses the store.
+fn begin_format(database: &Database, meta: &Keyspace) -> Result<(), ViewError> {
+    meta.insert(FORMAT_KEY, [FORMAT]).map_err(failed)?;
+    database.persist(PersistMode::SyncAll).map_err(failed)
 }
 
 fn read_registry(meta: &Keyspace, view: View) -> Result<Registry, ViewError> {
@@ -144,7 +142,7 @@ fn sweep(database: &Database, meta: &Keyspace, spaces: &Spaces) -> Result<(), Vi
     Ok(())
 }
 
-/// Removes the checkpoints of a version that no longer resolves.
+/// Removes the checkpoints of a version that no longer resolves, where they are not among its rows.
 pub(super) fn remove_checkpoints(database: &Database, meta: &Keyspace, view: View, number: u32) -> Result<(), ViewError> {
     let mut batch = database.batch();
     for guard in meta.prefix(layout::checkpoints_prefix(view, number)) {

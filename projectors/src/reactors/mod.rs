@@ -20,7 +20,7 @@ use infra::log::EventLog;
 use infra::progress::Progress;
 use infra::views::{Version, ViewBatch, ViewStore};
 use rustc_hash::FxHashSet;
-use schemas::commands::{Command, CommandError, Envelope, follow_ups};
+use schemas::commands::{Command, CommandError, Envelope, follow_ups, react};
 use schemas::log::{CommandId, Position, TraceContext};
 use schemas::rows::{Checkpoint, View};
 use schemas::{AccountId, PartitionId};
@@ -91,6 +91,11 @@ impl ReactorPorts {
     }
 }
 
+/// Whether there is anything to do about a record. Most cause nothing, and hold up nothing.
+fn concerns(fact: &Fact) -> bool {
+    fact.events().iter().any(|event| reblogs::concerns(event) || !react(event, fact.header.time_ms).is_empty())
+}
+
 /// A command of the system's own, named by what it is about.
 fn named(scope: &str, key: &str, causation: CommandId, trace: TraceContext, command: Command) -> Envelope {
     let actor = AccountId(0);
@@ -139,7 +144,7 @@ impl Sink for Reactors {
 
     async fn take(&mut self, batch: &Batch) -> Result<(), Trouble> {
         let (mut facts, mut busy) = (Vec::new(), FxHashSet::default());
-        for fact in &batch.facts {
+        for fact in batch.facts.iter().filter(|fact| concerns(fact)) {
             let touched = touches::of_record(fact.events());
             // What touches the same things is reacted to in the log's order.
             if facts.len() >= AT_ONCE || touched.iter().any(|number| busy.contains(number)) {

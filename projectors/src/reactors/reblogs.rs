@@ -17,6 +17,11 @@ use crate::error::{ProjectError, Trouble};
 /// Reblogs taken back per read.
 const PAGE: usize = 256;
 
+/// Whether [`react`] has anything to do about an event.
+pub(super) fn concerns(event: &Event) -> bool {
+    matches!(event, Event::PostDeleted(_) | Event::Reblogged(_))
+}
+
 pub(super) async fn react(ports: &ReactorPorts, (partition, fact): (PartitionId, &Fact), event: &Event) -> Result<(), Trouble> {
     match event {
         Event::PostDeleted(e) => {

@@ -122,7 +122,7 @@ keys! {
     /// The view store, and with it home timelines: embedded, memory, or cql://host:port,host:port/keyspace?datacenter=name.
     views: BackingUrl = "embedded";
     /// Memory for cached blocks of the view store, in bytes.
-    views_cache_bytes: u64 = "16777216";
+    views_cache_bytes: u64 = "67108864";
     /// The search index: embedded, memory, or elastic://host:port,host:port/prefix.
     search: BackingUrl = "embedded";
     /// Where avatars and attachments go: embedded, memory, or cql://host:port,host:port/keyspace (the views' may be the same).

@@ -55,7 +55,7 @@ pub struct FjallOptions {
 impl Default for FjallOptions {
     fn default() -> Self {
         Self {
-            cache_bytes: 24 << 20,
+            cache_bytes: 64 << 20,
             waiting_bytes: 32 << 20,
             table_rows: 4_096,
             memtable_bytes: 8 << 20,

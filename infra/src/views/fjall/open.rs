@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ::fjall::config::PartitioningPolicy;
 use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use schemas::rows::View;
 
@@ -74,11 +75,18 @@ pub(super) fn open(path: &Path, options: &FjallOptions) -> Result<(Database, Key
     Ok((database, meta, spaces))
 }
 
+/// Filters and indexes in blocks of their own, each read and cached by itself. As one block, as the store has them by default in its upper
+/// levels, a table's filter is read in full for nearly every key that is looked for, most of which are not there.
+fn keyspace_options(options: &FjallOptions) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(options.memtable_bytes)
+        .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+        .index_block_partitioning_policy(PartitioningPolicy::all(true))
+}
+
 /// The keyspace of a version, made if absent.
 pub(super) fn open_version(database: &Database, options: &FjallOptions, view: View, number: u32) -> Result<Keyspace, ViewError> {
-    database
-        .keyspace(&layout::keyspace_name(view, number), || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes))
-        .map_err(failed)
+    database.keyspace(&layout::keyspace_name(view, number), || keyspace_options(options)).map_err(failed)
 }
 
 /// What every keyspace of a version holds from its beginning: no table has the tag 0.

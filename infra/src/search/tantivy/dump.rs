@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use ::tantivy::schema::IndexRecordOption;
-use ::tantivy::{DocSet, Searcher, TERMINATED, TantivyError};
+use ::tantivy::{DocSet, TERMINATED, TantivyError};
 
 use super::fields::{self, Fields};
+use super::snapshot::Snapshot;
 use crate::search::Item;
 
 /// The first `limit` items after `after`, each with the fingerprints of its documents: one, but for a fault.
 pub(super) fn documents(
-    searcher: &Searcher,
+    snapshot: &Snapshot,
     fields: &Fields,
     after: Option<&Item>,
     limit: usize,
@@ -18,7 +19,7 @@ pub(super) fn documents(
     let after = after.map(fields::key).unwrap_or_default();
     // The first of all segments are among the first of each.
     let mut found: BTreeMap<Vec<u8>, Vec<u64>> = BTreeMap::new();
-    for segment in searcher.segment_readers() {
+    for segment in snapshot.segments() {
         let index = segment.inverted_index(fields.key)?;
         let prints = segment.fast_fields().u64(fields::FINGERPRINT)?.first_or_default_col(0);
         let mut terms = index.terms().range().gt(&after).into_stream()?;

@@ -1,26 +1,23 @@
 //! Finding hits. Segments are sorted newest first, so hits come in order by merging one cursor per segment and stopping when the page is
-//! full; a segment whose newest document is older than the page is never opened.
+//! full; a segment whose newest document is older than the page is never looked at.
 
 use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use ::tantivy::columnar::ColumnValues;
 use ::tantivy::fastfield::AliveBitSet;
-use ::tantivy::query::{PhrasePrefixQuery, PhraseQuery, Query, TermQuery};
+use ::tantivy::query::{PhrasePrefixQuery, PhraseQuery};
 use ::tantivy::schema::{Field, IndexRecordOption};
-use ::tantivy::{DocId, DocSet, Searcher, SegmentReader, TERMINATED, TantivyError, Term as IndexTerm};
+use ::tantivy::{DocId, DocSet, TERMINATED, TantivyError, Term as IndexTerm};
 use schemas::{AccountId, PostId};
 
 use super::fields::{self, Fields};
-use super::matcher::{Matcher, Wanted};
+use super::matcher::{Leaf, Matcher, Wanted};
+use super::snapshot::{Snapshot, Stretch};
 use crate::search::query::{self, NameTerms, Term};
 use crate::search::{CANDIDATES_MAX, HITS_MAX, Item, NameQuery, OFFSET_MAX, StatusQuery};
 
 /// Words that the last, unfinished word of a phrase may stand for.
 const PHRASE_ENDINGS_MAX: u32 = 1_000;
-
-type Queries = Vec<Box<dyn Query>>;
 
 /// A page of hits being filled.
 struct Page {
@@ -49,25 +46,24 @@ impl Page {
 }
 
 /// Hits of a search for posts.
-pub(super) fn statuses(searcher: &Searcher, fields: &Fields, asked: &StatusQuery) -> Result<Vec<Item>, TantivyError> {
+pub(super) fn statuses(snapshot: &Snapshot, fields: &Fields, asked: &StatusQuery) -> Result<Vec<Item>, TantivyError> {
     let parsed = query::parse(&asked.text);
-    let mut all: Vec<Queries> = Vec::new();
+    let mut all: Vec<Vec<Leaf>> = Vec::new();
     for group in &parsed.all {
-        all.push(group.iter().map(|term| term_query(fields.text, term)).collect());
+        all.push(group.iter().map(|term| leaf(fields.text, term)).collect());
     }
     if let Some(author) = asked.author {
-        let term = IndexTerm::from_field_u64(fields.author, author.0);
-        all.push(vec![Box::new(TermQuery::new(term, IndexRecordOption::Basic))]);
+        all.push(vec![Leaf::Word(IndexTerm::from_field_u64(fields.author, author.0))]);
     }
     let mut page = Page::new(asked.offset, asked.limit);
     if all.is_empty() || page.is_full() {
         return Ok(Vec::new());
     }
-    let none: Queries = parsed.none.iter().map(|term| term_query(fields.text, term)).collect();
-    let wanted = Wanted::new(searcher, &all, &none)?;
+    let none = parsed.none.iter().map(|term| leaf(fields.text, term)).collect();
+    let wanted = Wanted::new(snapshot.schema(), all, none)?;
     let window = (asked.max_id.map(|id| id.0), asked.min_id.map(|id| id.0));
     let mut candidates = 0;
-    newest_first(searcher, &wanted, window, |id| {
+    newest_first(snapshot, &wanted, window, &mut |id| {
         if candidates == CANDIDATES_MAX {
             return ControlFlow::Break(());
         }
@@ -81,30 +77,29 @@ pub(super) fn statuses(searcher: &Searcher, fields: &Fields, asked: &StatusQuery
 }
 
 /// Hits of a search for accounts, in three steps: the exact handle, handles that start so, all others.
-pub(super) fn accounts(searcher: &Searcher, fields: &Fields, asked: &NameQuery) -> Result<Vec<Item>, TantivyError> {
+pub(super) fn accounts(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery) -> Result<Vec<Item>, TantivyError> {
     let mut page = Page::new(asked.offset, asked.limit);
     let Some(NameTerms { handle, words }) = query::parse_name(&asked.text) else { return Ok(Vec::new()) };
-    let exact =
-        || -> Box<dyn Query> { Box::new(TermQuery::new(IndexTerm::from_field_text(fields.handle, &handle), IndexRecordOption::Basic)) };
-    let starts = || prefix_query(fields.handle, &handle);
-    let words = words.iter().map(|word| vec![prefix_query(fields.name, word)]).collect();
-    let steps: [(Vec<Queries>, Queries); 3] =
+    let exact = || Leaf::Word(IndexTerm::from_field_text(fields.handle, &handle));
+    let starts = || prefix(fields.handle, &handle);
+    let words = words.iter().map(|word| vec![prefix(fields.name, word)]).collect();
+    let steps: [(Vec<Vec<Leaf>>, Vec<Leaf>); 3] =
         [(vec![vec![exact()]], vec![]), (vec![vec![starts()]], vec![exact()]), (words, vec![starts()])];
     for (all, none) in steps {
         if !page.is_full() {
-            newest_first(searcher, &Wanted::new(searcher, &all, &none)?, (None, None), |id| page.add(id))?;
+            newest_first(snapshot, &Wanted::new(snapshot.schema(), all, none)?, (None, None), &mut |id| page.add(id))?;
         }
     }
     Ok(page.hits.into_iter().map(|id| Item::Account(AccountId(id))).collect())
 }
 
 /// Hits of a search for tags: the terms themselves, which are in the order of names.
-pub(super) fn tags(searcher: &Searcher, fields: &Fields, asked: &NameQuery) -> Result<Vec<Item>, TantivyError> {
+pub(super) fn tags(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery) -> Result<Vec<Item>, TantivyError> {
     let Some(prefix) = query::parse_tag(&asked.text) else { return Ok(Vec::new()) };
     let (offset, limit) = (asked.offset.min(OFFSET_MAX), asked.limit.min(HITS_MAX));
     // The first of all segments are among the first of each.
     let mut found: BTreeSet<Vec<u8>> = BTreeSet::new();
-    for segment in searcher.segment_readers() {
+    for segment in snapshot.segments() {
         let index = segment.inverted_index(fields.tag)?;
         let mut terms = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
         let mut of_segment = 0;
@@ -118,26 +113,23 @@ pub(super) fn tags(searcher: &Searcher, fields: &Fields, asked: &NameQuery) -> R
     Ok(found.iter().skip(offset).take(limit).filter_map(|term| fields::tag_name(term)).map(Item::Tag).collect())
 }
 
-fn prefix_query(field: Field, prefix: &str) -> Box<dyn Query> {
+fn prefix(field: Field, prefix: &str) -> Leaf {
     let mut query = PhrasePrefixQuery::new(vec![IndexTerm::from_field_text(field, prefix)]);
     query.set_max_expansions(u32::MAX);
-    Box::new(query)
+    Leaf::Query(Box::new(query))
 }
 
-fn term_query(field: Field, term: &Term) -> Box<dyn Query> {
+fn leaf(field: Field, term: &Term) -> Leaf {
     let mut words: Vec<IndexTerm> = term.words.iter().map(|word| IndexTerm::from_field_text(field, word)).collect();
     match (term.words.as_slice(), term.prefix) {
-        ([word], true) => prefix_query(field, word),
+        ([word], true) => prefix(field, word),
         (_, true) => {
             let mut query = PhrasePrefixQuery::new(words);
             query.set_max_expansions(PHRASE_ENDINGS_MAX);
-            Box::new(query)
+            Leaf::Query(Box::new(query))
         }
-        ([_, _, ..], false) => Box::new(PhraseQuery::new(words)),
-        (_, false) => {
-            let word = words.pop().expect("a term has at least one word");
-            Box::new(TermQuery::new(word, IndexRecordOption::Basic))
-        }
+        ([_, _, ..], false) => Leaf::Query(Box::new(PhraseQuery::new(words))),
+        (_, false) => Leaf::Word(words.pop().expect("a term has at least one word")),
     }
 }
 
@@ -154,7 +146,7 @@ fn any_alive(mut docs: impl DocSet, alive: Option<&AliveBitSet>) -> bool {
 /// A place in one segment.
 struct Cursor<'a> {
     matcher: Matcher<'a>,
-    ids: Arc<dyn ColumnValues<u64>>,
+    stretch: &'a Stretch,
     doc: DocId,
 }
 
@@ -162,45 +154,32 @@ impl Cursor<'_> {
     /// The id of the first match at or after the place, where the cursor then stands.
     fn id(&mut self) -> Option<u64> {
         self.doc = self.matcher.seek(self.doc)?;
-        Some(self.ids.get_val(self.doc))
+        Some(self.stretch.id(self.doc))
     }
-}
-
-/// The first of a segment's documents, which are sorted, whose id is below the bound.
-fn first_below(ids: &dyn ColumnValues<u64>, bound: u64) -> DocId {
-    let (mut low, mut high) = (0, ids.num_vals());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if ids.get_val(middle) >= bound { low = middle + 1 } else { high = middle }
-    }
-    low
-}
-
-fn ids(segment: &SegmentReader) -> Result<Arc<dyn ColumnValues<u64>>, TantivyError> {
-    Ok(segment.fast_fields().u64(fields::ORDER)?.first_or_default_col(0))
 }
 
 /// Calls `each` with the ids of matches below and above the exclusive bounds of `window`, newest first, until it breaks off.
 fn newest_first(
-    searcher: &Searcher,
+    snapshot: &Snapshot,
     wanted: &Wanted,
     window: (Option<u64>, Option<u64>),
-    mut each: impl FnMut(u64) -> ControlFlow<()>,
+    each: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<(), TantivyError> {
     let (below, above) = window;
-    let mut unopened = Vec::new();
-    for segment in searcher.segment_readers() {
-        let ids = ids(segment)?;
-        unopened.push((ids.max_value().min(below.unwrap_or(u64::MAX)), segment, ids));
-    }
-    // The newest is the last.
-    unopened.sort_by_key(|(newest, ..)| *newest);
+    let mut unopened = snapshot.newest_first().filter(|stretch| above.is_none_or(|above| stretch.newest > above)).peekable();
     let mut cursors: Vec<Cursor<'_>> = Vec::new();
     let mut heads: BinaryHeap<(u64, usize)> = BinaryHeap::new();
     loop {
-        while let Some((_, segment, ids)) = unopened.pop_if(|(newest, ..)| heads.peek().is_none_or(|(head, _)| *newest >= *head)) {
-            let doc = below.map_or(0, |bound| first_below(&*ids, bound));
-            let mut cursor = Cursor { matcher: wanted.matcher(segment)?, ids, doc };
+        while let Some(stretch) = unopened.next_if(|stretch| {
+            let newest = stretch.newest.min(below.unwrap_or(u64::MAX));
+            heads.peek().is_none_or(|(head, _)| newest >= *head)
+        }) {
+            let doc = below.map_or(0, |bound| stretch.first_below(bound));
+            if doc >= stretch.segment.max_doc() {
+                continue;
+            }
+            let Some(matcher) = wanted.matcher(&stretch.segment)? else { continue };
+            let mut cursor = Cursor { matcher, stretch, doc };
             heads.extend(cursor.id().map(|id| (id, cursors.len())));
             cursors.push(cursor);
         }

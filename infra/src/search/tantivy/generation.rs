@@ -9,14 +9,15 @@ use std::time::Instant;
 use ::tantivy::directory::MmapDirectory;
 use ::tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use ::tantivy::schema::Schema;
-use ::tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyError};
-use parking_lot::{Condvar, Mutex};
+use ::tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyError};
+use parking_lot::{Condvar, Mutex, RwLock};
 use schemas::PartitionId;
 use schemas::rows::Checkpoint;
 
 use super::TantivyOptions;
 use super::fields::{self, Fields};
 use super::ledger::{Found, Ledger};
+use super::snapshot::Snapshot;
 use crate::search::memory::first_new;
 use crate::search::{SearchChange, SearchDocument, SearchError, SearchWrite};
 
@@ -32,6 +33,8 @@ struct Core {
     index: Index,
     fields: Fields,
     reader: IndexReader,
+    /// What is committed.
+    snapshot: RwLock<Arc<Snapshot>>,
     state: Mutex<State>,
     /// Wakes the committer: there is something to commit, or the end.
     wake: Condvar,
@@ -98,8 +101,9 @@ impl Generation {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
         let reader: IndexReader = reader.try_into().map_err(failed(&folder))?;
         let state = State { writer: None, applied: durable.clone(), durable, lost: BTreeSet::new(), due: None, closing: false };
-        let core = Core { folder, options: options.clone(), index, fields, reader, state: Mutex::new(state), wake: Condvar::new() };
-        let core = Arc::new(core);
+        let snapshot = RwLock::new(Arc::new(Snapshot::new(&reader.searcher(), None).map_err(failed(&folder))?));
+        let (options, state, wake) = (options.clone(), Mutex::new(state), Condvar::new());
+        let core = Arc::new(Core { folder, options, index, fields, reader, snapshot, state, wake });
         let committer = std::thread::Builder::new().name("search-commit".to_owned()).spawn({
             let core = core.clone();
             move || core.commit_when_due()
@@ -155,8 +159,8 @@ impl Generation {
     }
 
     /// What is committed now.
-    pub(super) fn searcher(&self) -> (Searcher, Fields) {
-        (self.core.reader.searcher(), self.core.fields)
+    pub(super) fn committed(&self) -> (Arc<Snapshot>, Fields) {
+        (self.core.snapshot.read().clone(), self.core.fields)
     }
 
     /// Stops writing for good: the folder is about to go.
@@ -241,7 +245,16 @@ impl Core {
         state.due = None;
         state.durable = state.applied.clone();
         metrics::histogram!("roost_search_commit_seconds").record(began.elapsed().as_secs_f64());
-        self.reader.reload().map_err(|error| SearchError::Retryable(error.to_string()))
+        self.reload().map_err(|error| SearchError::Retryable(error.to_string()))
+    }
+
+    /// Lets searches see what is committed.
+    fn reload(&self) -> Result<(), TantivyError> {
+        self.reader.reload()?;
+        let former = self.snapshot.read().clone();
+        let snapshot = Arc::new(Snapshot::new(&self.reader.searcher(), Some(&former))?);
+        *self.snapshot.write() = snapshot;
+        Ok(())
     }
 
     fn commit_when_due(&self) {

@@ -1,64 +1,152 @@
 //! Matching documents of one segment, one after the other: groups of which each must match, and exclusions.
 //!
 //! Why not tantivy's `BooleanQuery`: its union reads 4,096 documents ahead, which a page of the newest twenty does not need, and its
-//! exclusion of phrases seeks backwards (tantivy 0.27; a debug assertion there). Leaves are tantivy's: terms, phrases, prefixes. Only
-//! `seek` forwards is asked of them.
+//! exclusion of phrases seeks backwards (tantivy 0.27; a debug assertion there). Leaves are tantivy's: the postings of a word, phrases,
+//! prefixes. Only `seek` forwards is asked of them. A segment in which a group has no word at all costs a look into its dictionary.
+
+use std::sync::Arc;
 
 use ::tantivy::fastfield::AliveBitSet;
+use ::tantivy::postings::{SegmentPostings, TermInfo};
 use ::tantivy::query::{EnableScoring, Query, Scorer, Weight};
-use ::tantivy::{DocId, DocSet, Searcher, SegmentReader, TERMINATED, TantivyError};
+use ::tantivy::schema::{IndexRecordOption, Schema};
+use ::tantivy::{DocId, DocSet, InvertedIndexReader, SegmentReader, TERMINATED, TantivyError, Term};
+
+/// What a document may match.
+pub(super) enum Leaf {
+    /// A word of a field: its postings are read as they are.
+    Word(Term),
+    /// Anything else.
+    Query(Box<dyn Query>),
+}
 
 /// A query over all segments.
 pub(super) struct Wanted {
-    all: Vec<Vec<Box<dyn Weight>>>,
-    none: Vec<Box<dyn Weight>>,
+    all: Vec<Vec<Wish>>,
+    none: Vec<Wish>,
 }
 
-type Queries = Vec<Box<dyn Query>>;
+enum Wish {
+    Word(Term),
+    Query(Box<dyn Weight>),
+}
+
+/// What a segment has for a wish.
+enum Found<'a> {
+    Word(Arc<InvertedIndexReader>, TermInfo),
+    Query(&'a dyn Weight),
+}
+
+impl Wish {
+    fn new(schema: &Schema, leaf: Leaf) -> Result<Self, TantivyError> {
+        Ok(match leaf {
+            Leaf::Word(term) => Self::Word(term),
+            Leaf::Query(query) => Self::Query(query.weight(EnableScoring::disabled_from_schema(schema))?),
+        })
+    }
+
+    fn in_segment(&self, segment: &SegmentReader) -> Result<Option<Found<'_>>, TantivyError> {
+        match self {
+            Self::Word(term) => {
+                let index = segment.inverted_index(term.field())?;
+                Ok(index.get_term_info(term)?.map(|info| Found::Word(index, info)))
+            }
+            Self::Query(weight) => Ok(Some(Found::Query(&**weight))),
+        }
+    }
+}
 
 impl Wanted {
-    /// Documents that match one query of each group, and none of the others. At least one group.
-    pub(super) fn new(searcher: &Searcher, all: &[Queries], none: &[Box<dyn Query>]) -> Result<Self, TantivyError> {
-        let weights = |queries: &[Box<dyn Query>]| -> Result<Vec<Box<dyn Weight>>, TantivyError> {
-            queries.iter().map(|query| query.weight(EnableScoring::disabled_from_searcher(searcher))).collect()
-        };
-        Ok(Self { all: all.iter().map(|group| weights(group)).collect::<Result<_, _>>()?, none: weights(none)? })
+    /// Documents that match one leaf of each group, and none of the others. At least one group.
+    pub(super) fn new(schema: &Schema, all: Vec<Vec<Leaf>>, none: Vec<Leaf>) -> Result<Self, TantivyError> {
+        let wishes = |leaves: Vec<Leaf>| leaves.into_iter().map(|leaf| Wish::new(schema, leaf)).collect::<Result<Vec<_>, _>>();
+        Ok(Self { all: all.into_iter().map(wishes).collect::<Result<_, _>>()?, none: wishes(none)? })
     }
 
-    /// Its documents in a segment.
-    pub(super) fn matcher<'a>(&self, segment: &'a SegmentReader) -> Result<Matcher<'a>, TantivyError> {
-        let scorers = |weights: &[Box<dyn Weight>]| -> Result<Vec<Box<dyn Scorer>>, TantivyError> {
-            weights.iter().map(|weight| weight.scorer(segment, 1.0)).collect()
-        };
-        let mut all: Vec<AnyOf> = Vec::with_capacity(self.all.len());
-        for group in &self.all {
-            all.push(AnyOf(scorers(group)?));
+    /// Its documents in a segment; `None` where it is clear that there are none.
+    pub(super) fn matcher<'a>(&self, segment: &'a SegmentReader) -> Result<Option<Matcher<'a>>, TantivyError> {
+        // First the dictionary alone: most words are in few segments.
+        let mut groups: Vec<Vec<Found<'_>>> = Vec::with_capacity(self.all.len());
+        for wishes in &self.all {
+            let mut group = Vec::with_capacity(wishes.len());
+            for wish in wishes {
+                group.extend(wish.in_segment(segment)?);
+            }
+            if group.is_empty() {
+                return Ok(None);
+            }
+            groups.push(group);
+        }
+        let mut all = Vec::with_capacity(groups.len());
+        for group in groups {
+            all.push(AnyOf(group.into_iter().map(|found| found.docs(segment)).collect::<Result<_, _>>()?));
         }
         // The rarest leads, the others follow.
-        all.sort_by_cached_key(|group| group.0.iter().map(|scorer| scorer.cost()).sum::<u64>());
-        Ok(Matcher { all, none: scorers(&self.none)?, alive: segment.alive_bitset() })
+        all.sort_by_cached_key(|group| group.0.iter().map(Docs::cost).sum::<u64>());
+        let mut none = Vec::with_capacity(self.none.len());
+        for wish in &self.none {
+            if let Some(found) = wish.in_segment(segment)? {
+                none.push(found.docs(segment)?);
+            }
+        }
+        Ok(Some(Matcher { all, none, alive: segment.alive_bitset() }))
     }
+}
+
+impl Found<'_> {
+    fn docs(self, segment: &SegmentReader) -> Result<Docs, TantivyError> {
+        Ok(match self {
+            Self::Word(index, info) => Docs::Word(Box::new(index.read_postings_from_terminfo(&info, IndexRecordOption::Basic)?)),
+            Self::Query(weight) => Docs::Query(weight.scorer(segment, 1.0)?),
+        })
+    }
+}
+
+/// Documents of one leaf.
+enum Docs {
+    Word(Box<SegmentPostings>),
+    Query(Box<dyn Scorer>),
+}
+
+impl Docs {
+    /// The first document at or after `target`.
+    fn seek(&mut self, target: DocId) -> DocId {
+        match self {
+            Self::Word(postings) => seek(&mut **postings, target),
+            Self::Query(scorer) => seek(&mut **scorer, target),
+        }
+    }
+
+    /// About how many documents it walks through.
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Word(postings) => u64::from(postings.doc_freq()),
+            Self::Query(scorer) => scorer.cost(),
+        }
+    }
+}
+
+fn seek<D: DocSet + ?Sized>(docs: &mut D, target: DocId) -> DocId {
+    let doc = docs.doc();
+    if doc < target { docs.seek(target) } else { doc }
 }
 
 /// Documents that match any of some leaves.
-struct AnyOf(Vec<Box<dyn Scorer>>);
-
-/// The first document of a leaf at or after `target`.
-fn seek(scorer: &mut dyn Scorer, target: DocId) -> DocId {
-    let doc = scorer.doc();
-    if doc < target { scorer.seek(target) } else { doc }
-}
+struct AnyOf(Vec<Docs>);
 
 impl AnyOf {
     fn seek(&mut self, target: DocId) -> DocId {
-        self.0.iter_mut().map(|scorer| seek(scorer.as_mut(), target)).min().unwrap_or(TERMINATED)
+        match self.0.as_mut_slice() {
+            [one] => one.seek(target),
+            many => many.iter_mut().map(|docs| docs.seek(target)).min().unwrap_or(TERMINATED),
+        }
     }
 }
 
 /// A walk through the matching, undeleted documents of a segment, forwards only.
 pub(super) struct Matcher<'a> {
     all: Vec<AnyOf>,
-    none: Vec<Box<dyn Scorer>>,
+    none: Vec<Docs>,
     alive: Option<&'a AliveBitSet>,
 }
 
@@ -68,7 +156,7 @@ impl Matcher<'_> {
         loop {
             target = self.agreed(target)?;
             let alive = self.alive.is_none_or(|alive| alive.is_alive(target));
-            if alive && !self.none.iter_mut().any(|scorer| seek(scorer.as_mut(), target) == target) {
+            if alive && !self.none.iter_mut().any(|docs| docs.seek(target) == target) {
                 return Some(target);
             }
             target += 1;

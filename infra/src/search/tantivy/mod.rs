@@ -15,6 +15,7 @@ mod find;
 mod generation;
 mod ledger;
 mod matcher;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -180,11 +181,11 @@ impl Shared {
     }
 
     fn search(&self, query: &SearchQuery) -> Result<Vec<Item>, SearchError> {
-        let (searcher, fields) = self.generation(Version::Live)?.searcher();
+        let (snapshot, fields) = self.generation(Version::Live)?.committed();
         let found = match query {
-            SearchQuery::Statuses(asked) => find::statuses(&searcher, &fields, asked),
-            SearchQuery::Accounts(asked) => find::accounts(&searcher, &fields, asked),
-            SearchQuery::Tags(asked) => find::tags(&searcher, &fields, asked),
+            SearchQuery::Statuses(asked) => find::statuses(&snapshot, &fields, asked),
+            SearchQuery::Accounts(asked) => find::accounts(&snapshot, &fields, asked),
+            SearchQuery::Tags(asked) => find::tags(&snapshot, &fields, asked),
         };
         found.map_err(|error| SearchError::Retryable(error.to_string()))
     }
@@ -212,8 +213,8 @@ impl SearchIndex for TantivySearch {
 
     async fn dump(&self, version: Version, after: Option<Item>, limit: usize) -> Result<Vec<(Item, u64)>, SearchError> {
         self.blocking(move |shared| {
-            let (searcher, fields) = shared.generation(version)?.searcher();
-            dump::documents(&searcher, &fields, after.as_ref(), limit).map_err(|error| SearchError::Retryable(error.to_string()))
+            let (snapshot, fields) = shared.generation(version)?.committed();
+            dump::documents(&snapshot, &fields, after.as_ref(), limit).map_err(|error| SearchError::Retryable(error.to_string()))
         })
         .await
     }

@@ -1,41 +1,50 @@
 //! The fields of the index, and what a document puts in them.
 //!
 //! ```text
-//! key     identity (kind u8, id u64 BE or tag name)     found by, to be replaced
-//! order   id of the post or account, 0 for tags         sorts each segment, newest first
-//! print   fingerprint of the whole document              compared with the log's by `verify`
+//! kind    1 account, 2 post, 3 tag                      a column
+//! order   id of the post or account, 0 for tags         a column, which sorts each segment, newest first: found by, to be replaced
+//! print   fingerprint of the whole document              a column, compared with the log's by `verify`
 //! text    words of a post, with positions               author  who wrote it
 //! name    words of an account's names                   handle  folded
-//! tag     folded name, zero, name
+//! tag     folded name, zero, name                       key     name of a tag: found by, to be replaced
 //! ```
 //!
-//! No text is stored and nothing is scored: hits are ids, and their order is the order of the documents.
+//! No text is stored and nothing is scored: hits are ids, and their order is the order of the documents. Posts and accounts have no term of
+//! their own: each would be an entry in the dictionary of every segment that the document is merged into, and the sorted column finds them.
 
-use std::mem;
-
-use ::tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
+use ::tantivy::query::{Query, TermQuery};
+use ::tantivy::schema::{BytesOptions, FAST, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
 use ::tantivy::store::Compressor;
-use ::tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
-use ::tantivy::{IndexSettings, IndexSortByField, Order, TantivyDocument, Term};
-use schemas::{AccountId, PostId};
+use ::tantivy::{IndexSettings, IndexSortByField, Order, Term};
 
-use crate::search::{Item, SearchDocument, analysis};
+use super::numbered::Numbered;
+use crate::search::Item;
 
-/// The name of the fast field that sorts documents.
+/// The name of the column of kinds.
+pub(super) const KIND: &str = "kind";
+/// The name of the column that sorts documents.
 pub(super) const ORDER: &str = "order";
-/// The name of the fast field that holds fingerprints.
+/// The name of the column of fingerprints.
 pub(super) const FINGERPRINT: &str = "print";
 /// The name of our tokenizer.
 pub(super) const TOKENIZER: &str = "roost";
 /// Ends the folded name of a tag; folded names do not hold it.
-const TAG_END: char = '\0';
+pub(super) const TAG_END: char = '\0';
+
+/// In the column of kinds: an account.
+pub(super) const ACCOUNT: u64 = 1;
+/// A post.
+pub(super) const STATUS: u64 = 2;
+/// A tag.
+pub(super) const TAG: u64 = 3;
 
 /// The fields, in the order of the schema.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
     pub(super) key: Field,
-    order: Field,
-    print: Field,
+    pub(super) kind: Field,
+    pub(super) order: Field,
+    pub(super) print: Field,
     pub(super) text: Field,
     pub(super) author: Field,
     pub(super) name: Field,
@@ -52,11 +61,12 @@ impl Fields {
         };
         let mut schema = Schema::builder();
         let fields = Self {
-            key: schema.add_bytes_field("key", INDEXED),
+            key: schema.add_bytes_field("key", BytesOptions::default().set_indexed()),
+            kind: schema.add_u64_field(KIND, FAST),
             order: schema.add_u64_field(ORDER, FAST),
             print: schema.add_u64_field(FINGERPRINT, FAST),
             text: schema.add_text_field("text", indexed(TOKENIZER, IndexRecordOption::WithFreqsAndPositions)),
-            author: schema.add_u64_field("author", INDEXED),
+            author: schema.add_u64_field("author", NumericOptions::default().set_indexed()),
             name: schema.add_text_field("name", indexed(TOKENIZER, IndexRecordOption::Basic)),
             handle: schema.add_text_field("handle", indexed("raw", IndexRecordOption::Basic)),
             tag: schema.add_text_field("tag", indexed("raw", IndexRecordOption::Basic)),
@@ -64,33 +74,13 @@ impl Fields {
         (schema.build(), fields)
     }
 
-    /// The term that a document is replaced by.
-    pub(super) fn key_term(&self, item: &Item) -> Term {
-        Term::from_field_bytes(self.key, &key(item))
-    }
-
-    /// What the index holds of a document.
-    pub(super) fn document(&self, document: SearchDocument) -> TantivyDocument {
-        let mut into = TantivyDocument::new();
-        into.add_bytes(self.key, &key(&document.item()));
-        into.add_u64(self.print, document.fingerprint());
-        match document {
-            SearchDocument::Account { id, handle, display_name } => {
-                into.add_u64(self.order, id.0);
-                into.add_text(self.name, analysis::name_text(&handle, &display_name));
-                into.add_text(self.handle, analysis::folded(&handle));
-            }
-            SearchDocument::Status { id, author, text } => {
-                into.add_u64(self.order, id.0);
-                into.add_u64(self.author, author.0);
-                into.add_text(self.text, text);
-            }
-            SearchDocument::Tag { name } => {
-                into.add_u64(self.order, 0);
-                into.add_text(self.tag, format!("{}{TAG_END}{name}", analysis::folded(&name)));
-            }
+    /// The documents of an item, which a newer one replaces.
+    pub(super) fn of(&self, item: &Item) -> Box<dyn Query> {
+        match item {
+            Item::Account(id) => Box::new(Numbered { kind: ACCOUNT, id: id.0 }),
+            Item::Status(id) => Box::new(Numbered { kind: STATUS, id: id.0 }),
+            Item::Tag(name) => Box::new(TermQuery::new(Term::from_field_bytes(self.key, name.as_bytes()), IndexRecordOption::Basic)),
         }
-        into
     }
 }
 
@@ -100,30 +90,6 @@ pub(super) fn tag_name(term: &[u8]) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// The identity at rest; keys sort as items do.
-pub(super) fn key(item: &Item) -> Vec<u8> {
-    let (kind, id) = match item {
-        Item::Account(id) => (1, id.0),
-        Item::Status(id) => (2, id.0),
-        Item::Tag(name) => return [&[3], name.as_bytes()].concat(),
-    };
-    let mut bytes = vec![kind];
-    bytes.extend(id.to_be_bytes());
-    bytes
-}
-
-/// The item of a key.
-pub(super) fn item(key: &[u8]) -> Option<Item> {
-    let (kind, rest) = key.split_first()?;
-    let id = || Some(u64::from_be_bytes(rest.try_into().ok()?));
-    match kind {
-        1 => Some(Item::Account(AccountId(id()?))),
-        2 => Some(Item::Status(PostId(id()?))),
-        3 => Some(Item::Tag(std::str::from_utf8(rest).ok()?.to_owned())),
-        _ => None,
-    }
-}
-
 /// Segments in time order, the newest document first; no store to speak of.
 pub(super) fn settings() -> IndexSettings {
     IndexSettings {
@@ -131,54 +97,5 @@ pub(super) fn settings() -> IndexSettings {
         docstore_compression: Compressor::None,
         docstore_compress_dedicated_thread: false,
         ..IndexSettings::default()
-    }
-}
-
-/// [`analysis`] as tantivy calls it.
-#[derive(Debug, Clone, Default)]
-struct Analysis {
-    folded: String,
-    token: Token,
-}
-
-/// The tokenizer of all text fields.
-pub(super) fn tokenizer() -> TextAnalyzer {
-    TextAnalyzer::from(Analysis::default())
-}
-
-struct Tokens<'a> {
-    words: analysis::Words<'a>,
-    token: &'a mut Token,
-}
-
-impl Tokenizer for Analysis {
-    type TokenStream<'a> = Tokens<'a>;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> Tokens<'a> {
-        let mut folded = mem::take(&mut self.folded);
-        folded.clear();
-        analysis::fold(text, &mut folded);
-        self.folded = folded;
-        self.token.reset();
-        Tokens { words: analysis::words(&self.folded), token: &mut self.token }
-    }
-}
-
-impl TokenStream for Tokens<'_> {
-    fn advance(&mut self) -> bool {
-        let Some(word) = self.words.next() else { return false };
-        // Offsets are for snippets, which nobody asks for.
-        self.token.position = self.token.position.wrapping_add(1);
-        self.token.text.clear();
-        self.token.text.push_str(word);
-        true
-    }
-
-    fn token(&self) -> &Token {
-        self.token
-    }
-
-    fn token_mut(&mut self) -> &mut Token {
-        self.token
     }
 }

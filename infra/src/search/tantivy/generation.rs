@@ -1,25 +1,31 @@
 //! One version of the index: a folder, its writer, and the thread that commits what was applied.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use ::tantivy::directory::MmapDirectory;
-use ::tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use ::tantivy::indexer::{IndexWriterOptions, UserOperation};
 use ::tantivy::schema::Schema;
 use ::tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyError};
 use parking_lot::{Condvar, Mutex, RwLock};
-use schemas::PartitionId;
+use rustc_hash::FxHashSet;
 use schemas::rows::Checkpoint;
+use schemas::{PartitionId, PostId};
 
 use super::TantivyOptions;
+use super::entry::Entry;
 use super::fields::{self, Fields};
 use super::ledger::{Found, Ledger};
+use super::merging::BySize;
+use super::queue::Queue;
 use super::snapshot::Snapshot;
+use super::tokens;
 use crate::search::memory::first_new;
-use crate::search::{SearchChange, SearchDocument, SearchError, SearchWrite};
+use crate::search::{Item, SearchChange, SearchError, SearchWrite};
 
 /// A version that is open; dropping it commits what was applied.
 pub(super) struct Generation {
@@ -35,6 +41,7 @@ struct Core {
     reader: IndexReader,
     /// What is committed.
     snapshot: RwLock<Arc<Snapshot>>,
+    queue: Arc<Queue>,
     state: Mutex<State>,
     /// Wakes the committer: there is something to commit, or the end.
     wake: Condvar,
@@ -42,7 +49,7 @@ struct Core {
 
 struct State {
     /// Made at the first change: versions that are only read cost no buffers.
-    writer: Option<IndexWriter>,
+    writer: Option<IndexWriter<Entry>>,
     applied: Ledger,
     durable: Ledger,
     /// Partitions of which applied changes were lost, until they ask from where to go on.
@@ -50,6 +57,8 @@ struct State {
     /// When to commit.
     due: Option<Instant>,
     closing: bool,
+    /// Tags that were put in: to put one in again changes nothing, and popular ones come with many posts.
+    tags: FxHashSet<String>,
 }
 
 fn failed(folder: &Path) -> impl Fn(TantivyError) -> SearchError + '_ {
@@ -97,13 +106,22 @@ impl Generation {
             Some(found) => found,
             None => (create(&folder, schema).map_err(failed(&folder))?, Ledger::default()),
         };
-        index.tokenizers().register(fields::TOKENIZER, fields::tokenizer());
+        index.tokenizers().register(fields::TOKENIZER, tokens::tokenizer());
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).doc_store_cache_num_blocks(1);
         let reader: IndexReader = reader.try_into().map_err(failed(&folder))?;
-        let state = State { writer: None, applied: durable.clone(), durable, lost: BTreeSet::new(), due: None, closing: false };
+        let state = State {
+            writer: None,
+            applied: durable.clone(),
+            durable,
+            lost: BTreeSet::new(),
+            due: None,
+            closing: false,
+            tags: FxHashSet::default(),
+        };
         let snapshot = RwLock::new(Arc::new(Snapshot::new(&reader.searcher(), None).map_err(failed(&folder))?));
-        let (options, state, wake) = (options.clone(), Mutex::new(state), Condvar::new());
-        let core = Arc::new(Core { folder, options, index, fields, reader, snapshot, state, wake });
+        let (options, queue) = (options.clone(), Arc::new(Queue::default()));
+        let (state, wake) = (Mutex::new(state), Condvar::new());
+        let core = Arc::new(Core { folder, options, index, fields, reader, snapshot, queue, state, wake });
         let committer = std::thread::Builder::new().name("search-commit".to_owned()).spawn({
             let core = core.clone();
             move || core.commit_when_due()
@@ -128,14 +146,12 @@ impl Generation {
         if state.writer.is_none() {
             state.writer = Some(core.open_writer()?);
         }
-        let writer = state.writer.as_ref().expect("it was just made");
-        for write in writes.into_iter().filter(|write| write.offset >= from) {
-            if let Err(error) = core.write(writer, write.change, &mut entry.newest) {
-                tracing::error!(%error, folder = %core.folder.display(), "search index refused a document");
-                state.rewind();
-                state.lost.insert(partition);
-                return Err(SearchError::Rewound(partition));
-            }
+        let changes = writes.into_iter().filter(|write| write.offset >= from).map(|write| write.change);
+        if let Err(error) = core.write(&mut state, changes.collect(), &mut entry.newest) {
+            tracing::error!(%error, folder = %core.folder.display(), "search index refused a document");
+            state.rewind();
+            state.lost.insert(partition);
+            return Err(SearchError::Rewound(partition));
         }
         entry.checkpoint = checkpoint;
         state.applied.0.insert(partition, entry);
@@ -189,6 +205,7 @@ impl State {
     fn rewind(&mut self) {
         self.writer = None;
         self.due = None;
+        self.tags.clear();
         let lost = self.applied.0.iter().filter(|(partition, entry)| self.durable.0.get(partition) != Some(entry));
         self.lost.extend(lost.map(|(partition, _)| *partition).collect::<Vec<_>>());
         self.applied = self.durable.clone();
@@ -196,33 +213,54 @@ impl State {
 }
 
 impl Core {
-    fn open_writer(&self) -> Result<IndexWriter, SearchError> {
+    fn open_writer(&self) -> Result<IndexWriter<Entry>, SearchError> {
         let options = IndexWriterOptions::builder()
             .memory_budget_per_thread(self.options.writer_bytes)
             .num_worker_threads(1)
             .num_merge_threads(1)
             .build();
-        let writer: IndexWriter = self.index.writer_with_options(options).map_err(failed(&self.folder))?;
-        let mut policy = LogMergePolicy::default();
-        policy.set_del_docs_ratio_before_merge(DELETED_SHARE_MAX);
-        writer.set_merge_policy(Box::new(policy));
+        let writer = self.index.writer_with_options(options).map_err(failed(&self.folder))?;
+        writer.set_merge_policy(Box::new(BySize));
         Ok(writer)
     }
 
-    fn write(&self, writer: &IndexWriter, change: SearchChange, newest: &mut schemas::PostId) -> Result<(), TantivyError> {
-        match change {
-            SearchChange::Delete(item) => {
-                writer.delete_term(self.fields.key_term(&item));
+    /// Hands changes over; documents that replace nothing go together.
+    fn write(&self, state: &mut State, changes: Vec<SearchChange>, newest: &mut PostId) -> Result<(), TantivyError> {
+        let State { writer, tags, .. } = state;
+        let writer = writer.as_ref().expect("it was made before changes are handed over");
+        let mut new: Vec<Entry> = Vec::new();
+        for change in changes {
+            let (item, document) = match change {
+                SearchChange::Delete(item) => (item, None),
+                SearchChange::Put(document) => (document.item(), Some(document)),
+            };
+            let replaces = match (&item, &document) {
+                (Item::Tag(name), Some(_)) if tags.contains(name) => continue,
+                // Newer than all before it: nothing is there to be replaced, and a search for it is saved.
+                (Item::Status(id), Some(_)) => id <= newest,
+                _ => true,
+            };
+            if replaces {
+                self.send(writer, mem::take(&mut new))?;
+                writer.delete_query(self.fields.of(&item))?;
             }
-            SearchChange::Put(document) => {
-                match &document {
-                    // Newer than all before it: nothing is there to be replaced, and a search for it is saved.
-                    SearchDocument::Status { id, .. } if id > newest => *newest = *id,
-                    document => drop(writer.delete_term(self.fields.key_term(&document.item()))),
-                }
-                writer.add_document(self.fields.document(document))?;
+            match (item, &document) {
+                (Item::Status(id), Some(_)) => *newest = id.max(*newest),
+                (Item::Tag(name), Some(_)) => remember(tags, name),
+                (Item::Tag(name), None) => drop(tags.remove(&name)),
+                _ => {}
             }
+            new.extend(document.map(|document| Entry::new(self.fields, document)));
         }
+        self.send(writer, new)
+    }
+
+    /// Hands documents over as one batch.
+    fn send(&self, writer: &IndexWriter<Entry>, mut documents: Vec<Entry>) -> Result<(), TantivyError> {
+        let count = documents.len();
+        let Some(last) = documents.pop() else { return Ok(()) };
+        documents.push(last.with(self.queue.enter(count)));
+        writer.run(documents.into_iter().map(UserOperation::Add))?;
         Ok(())
     }
 
@@ -272,8 +310,15 @@ impl Core {
     }
 }
 
-/// A segment with more deleted documents than this share of all is rewritten.
-const DELETED_SHARE_MAX: f32 = 0.3;
+/// Tags that are known to be in the index.
+const TAGS_KNOWN_MAX: usize = 100_000;
+
+fn remember(tags: &mut FxHashSet<String>, name: String) {
+    if tags.len() >= TAGS_KNOWN_MAX {
+        tags.clear();
+    }
+    tags.insert(name);
+}
 
 #[cfg(test)]
 mod tests {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::search::SearchError;
 
-/// 2 since documents carry a fingerprint.
-const FORMAT: u32 = 2;
+/// 2 since documents carry a fingerprint, 3 since they are found by the column that sorts them.
+const FORMAT: u32 = 3;
 
 /// What a payload says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ struct Row {
 }
 
 impl Ledger {
-    /// Version 2: JSON, since tantivy's payload is text. Persisted.
+    /// Version 3, which says what version 2 did: JSON, since tantivy's payload is text. Persisted.
     pub(super) fn encode(&self) -> String {
         let row = |(partition, entry): (&PartitionId, &Entry)| Row {
             partition: partition.0,
@@ -108,21 +108,23 @@ mod tests {
     }
 
     #[test]
-    fn version_2_reads_forever() {
+    fn version_3_reads_forever() {
         let written = ledger(vec![(0, 1, 300, 2, u64::MAX), (7, 1, 12, 3, 5)]);
-        let golden = include_str!("../golden/payload.v2.json").trim();
+        let golden = include_str!("../golden/payload.v3.json").trim();
         assert_eq!((written.encode().as_str(), Ledger::decode(golden).unwrap()), (golden, Found::Current(written)));
     }
 
     #[test]
-    fn version_1_is_known_to_be_older() {
-        assert_eq!(Ledger::decode(include_str!("../golden/payload.v1.json")).unwrap(), Found::Older);
+    fn earlier_versions_are_known_to_be_older() {
+        for golden in [include_str!("../golden/payload.v1.json"), include_str!("../golden/payload.v2.json")] {
+            assert_eq!(Ledger::decode(golden).unwrap(), Found::Older, "{golden}");
+        }
     }
 
     #[test]
     fn other_formats_are_refused() {
-        let refused = Ledger::decode(r#"{"format":3,"partitions":"otherwise"}"#);
-        assert!(matches!(&refused, Err(SearchError::Fatal(why)) if why.contains("format 3")), "{refused:?}");
+        let refused = Ledger::decode(r#"{"format":4,"partitions":"otherwise"}"#);
+        assert!(matches!(&refused, Err(SearchError::Fatal(why)) if why.contains("format 4")), "{refused:?}");
         assert!(Ledger::decode("").is_err());
     }
 

@@ -10,12 +10,17 @@
 //! documents and checkpoints appear together or not at all. tantivy's own query parser is not used: it accepts any field and `*`.
 
 mod dump;
+mod entry;
 mod fields;
 mod find;
 mod generation;
 mod ledger;
 mod matcher;
+mod merging;
+mod numbered;
+mod queue;
 mod snapshot;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -38,7 +43,7 @@ use crate::views::{Version, Versions};
 /// What the index may take of the machine.
 #[derive(Debug, Clone)]
 pub struct TantivyOptions {
-    /// Documents being indexed, bytes; at least 15,000,000. Taken while there is something to index.
+    /// Documents being indexed, bytes, at the most and at least 15,000,000; as many as they need are taken.
     pub writer_bytes: usize,
     /// How long an applied change may wait for others before it is committed; below [`super::COMMIT_AFTER_MAX`].
     pub commit_after: Duration,
@@ -46,7 +51,7 @@ pub struct TantivyOptions {
 
 impl Default for TantivyOptions {
     fn default() -> Self {
-        Self { writer_bytes: 15_000_000, commit_after: Duration::from_millis(250) }
+        Self { writer_bytes: 32_000_000, commit_after: Duration::from_millis(400) }
     }
 }
 

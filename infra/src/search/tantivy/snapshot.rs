@@ -25,7 +25,8 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    fn open(segment: &SegmentReader) -> Result<Self, TantivyError> {
+    /// Opens a segment's column.
+    pub(super) fn open(segment: &SegmentReader) -> Result<Self, TantivyError> {
         let ids = segment.fast_fields().u64(fields::ORDER)?.first_or_default_col(0);
         let newest = if segment.max_doc() == 0 { 0 } else { ids.get_val(0) };
         Ok(Self { segment: segment.clone(), ids, newest })

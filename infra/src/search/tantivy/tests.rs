@@ -1,7 +1,7 @@
 //! The contract, and what only a folder can show: locks, crashes, segments.
 
 use super::*;
-use crate::search::{SearchChange, SearchDocument, StatusQuery, contract};
+use crate::search::{NameQuery, SearchChange, SearchDocument, StatusQuery, contract};
 use schemas::{AccountId, PostId};
 
 fn open(folder: &Path) -> Arc<dyn SearchIndex> {
@@ -93,6 +93,52 @@ async fn order_holds_across_segments_and_merges() {
         assert_eq!(found(&*index, "all").await, expected, "after {offset}");
     }
     assert_eq!(found(&*index, "number7").await, [7]);
+}
+
+/// Applies changes as one step, at one offset each, and makes them searchable.
+async fn step(index: &dyn SearchIndex, from: u64, changes: Vec<SearchChange>) {
+    let writes: Vec<SearchWrite> = (from..).zip(changes).map(|(offset, change)| SearchWrite { offset, change }).collect();
+    let next = from + writes.len() as u64;
+    index.apply(Version::Live, PartitionId(0), writes, contract::checkpoint(next)).await.unwrap();
+    index.flush().await.unwrap();
+}
+
+async fn held(index: &dyn SearchIndex) -> Vec<Item> {
+    index.dump(Version::Live, None, 100).await.unwrap().into_iter().map(|(item, _)| item).collect()
+}
+
+/// Ids of posts and accounts are numbers of their own, and documents are found by them.
+#[tokio::test]
+async fn an_account_and_a_post_of_one_number_are_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = open(folder.path());
+    let account =
+        |name: &str| SearchChange::Put(SearchDocument::Account { id: AccountId(7), handle: name.to_owned(), display_name: String::new() });
+    step(&*index, 0, vec![status(0, 7).change, account("ana")]).await;
+    step(&*index, 2, vec![account("bob"), status(0, 8).change]).await;
+    assert_eq!(held(&*index).await, [Item::Account(AccountId(7)), Item::Status(PostId(7)), Item::Status(PostId(8))]);
+    let bob = NameQuery { text: "bob".to_owned(), offset: 0, limit: 9 };
+    assert_eq!(index.search(SearchQuery::Accounts(bob)).await.unwrap(), [Item::Account(AccountId(7))]);
+    step(&*index, 4, vec![SearchChange::Delete(Item::Account(AccountId(7))), status(0, 7).change]).await;
+    assert_eq!(held(&*index).await, [Item::Status(PostId(7)), Item::Status(PostId(8))]);
+    assert_eq!(found(&*index, "all").await, [8, 7]);
+}
+
+#[tokio::test]
+async fn a_tag_is_held_once_and_comes_back_after_it_was_taken_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let tag = |name: &str| SearchChange::Put(SearchDocument::Tag { name: name.to_owned() });
+    let item = |name: &str| Item::Tag(name.to_owned());
+    for round in 0..2 {
+        let index = open(folder.path());
+        step(&*index, round * 10, vec![tag("owls"), tag("Owls"), tag("owls")]).await;
+        step(&*index, round * 10 + 3, vec![tag("owls")]).await;
+        assert_eq!(held(&*index).await, [item("Owls"), item("owls")], "round {round}");
+        step(&*index, round * 10 + 4, vec![SearchChange::Delete(item("owls"))]).await;
+        assert_eq!(held(&*index).await, [item("Owls")], "round {round}");
+        step(&*index, round * 10 + 5, vec![tag("owls")]).await;
+        assert_eq!(held(&*index).await, [item("Owls"), item("owls")], "round {round}");
+    }
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
-//! tantivy by itself, as its documentation has it: no order of segments, one commit at the end, a collector over every match.
+//! tantivy by itself, as its documentation has it: no order of segments, tantivy's own merging, a collector over every match.
 //!
-//! Documents have the same fields and words as behind the port.
+//! Documents have the same fields and words as behind the port. Of a post's columns the kind is always the same and the fingerprint is its
+//! id: making one is the port's work. There is nothing that a changed post would be found by, to be replaced: the port finds it by its order.
 
 use super::corpus::{Ask, HITS, Kind, Post};
 use anyhow::Result;
 use infra::search::analysis;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tantivy::collector::TopDocs;
 use tantivy::query::{BooleanQuery, Query, TermQuery};
-use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
+use tantivy::schema::{FAST, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer};
 use tantivy::{Index, IndexWriter, Order, Searcher, TantivyDocument, Term};
 
@@ -19,8 +21,9 @@ const TOKENIZER: &str = "same";
 /// An index in a folder.
 pub(super) struct Bare {
     index: Index,
-    key: Field,
+    kind: Field,
     order: Field,
+    print: Field,
     text: Field,
     author: Field,
 }
@@ -31,25 +34,32 @@ impl Bare {
         let mut schema = Schema::builder();
         let indexing = TextFieldIndexing::default().set_tokenizer(TOKENIZER).set_fieldnorms(false);
         let indexing = indexing.set_index_option(IndexRecordOption::WithFreqsAndPositions);
-        let key = schema.add_bytes_field("key", INDEXED);
+        let kind = schema.add_u64_field("kind", FAST);
         let order = schema.add_u64_field("order", FAST);
+        let print = schema.add_u64_field("print", FAST);
         let text = schema.add_text_field("text", TextOptions::default().set_indexing_options(indexing));
-        let author = schema.add_u64_field("author", INDEXED);
+        let author = schema.add_u64_field("author", NumericOptions::default().set_indexed());
         let index = Index::create_in_dir(folder, schema.build())?;
         index.tokenizers().register(TOKENIZER, TextAnalyzer::from(Same::default()));
-        Ok(Self { index, key, order, text, author })
+        Ok(Self { index, kind, order, print, text, author })
     }
 
-    /// Puts posts in on so many threads and commits once; the writer may still merge.
-    pub(super) fn fill(&self, posts: &[Post], threads: usize) -> Result<IndexWriter> {
+    /// Puts posts in on so many threads and commits, at the end and, if told so, in between so often; the writer may still merge.
+    pub(super) fn fill(&self, posts: &[Post], threads: usize, commit_every: Option<Duration>) -> Result<IndexWriter> {
         let mut writer: IndexWriter = self.index.writer_with_num_threads(threads, threads * WRITER_BYTES)?;
+        let mut committed = Instant::now();
         for post in posts {
             let mut document = TantivyDocument::new();
-            document.add_bytes(self.key, &post.id.0.to_be_bytes());
+            document.add_u64(self.kind, 1);
             document.add_u64(self.order, post.id.0);
+            document.add_u64(self.print, post.id.0);
             document.add_u64(self.author, post.author.0);
             document.add_text(self.text, &post.text);
             writer.add_document(document)?;
+            if commit_every.is_some_and(|every| committed.elapsed() >= every) {
+                writer.commit()?;
+                committed = Instant::now();
+            }
         }
         writer.commit()?;
         Ok(writer)

@@ -18,6 +18,7 @@ pub mod mail;
 pub mod membership;
 pub mod notices;
 pub mod peers;
+mod priority;
 pub mod progress;
 pub mod readside;
 pub mod schema_registry;

@@ -8,17 +8,24 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ::fjall::OwnedWriteBatch;
+use ::fjall::{AbstractTree, Keyspace, OwnedWriteBatch};
 use parking_lot::{Condvar, Mutex};
 
 use super::front::{Generation, Rows};
 use super::layout::{self, KeyBytes};
 use super::open::Spaces;
 use super::{Inner, failed};
+use crate::priority::give_way;
 use crate::views::{Version, ViewError};
 
 /// How long a commit waits in memory: what a kill costs in reading the log again.
 const DRAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// Tables of one version of a view that no merge has taken yet, from which on the next one waits: each costs every look-up a filter more.
+const UNMERGED_MAX: usize = 16;
+/// How often it is looked whether there are fewer, and how often at the most.
+const MERGED_EVERY: Duration = Duration::from_millis(10);
+const MERGED_LOOKS_MAX: u32 = 1_000;
 
 /// A row, by the bytes of its key.
 type Sorted<'a> = Vec<(KeyBytes, Option<&'a [u8]>)>;
@@ -53,6 +60,7 @@ impl Inner {
                 put_few(&mut few, space, rows, sorted);
                 continue;
             }
+            wait_for_merges(space);
             let mut table = space.start_ingestion().map_err(failed)?;
             for (partition, checkpoint) in rows.checkpoints() {
                 table.write(layout::own_checkpoint_key(partition), layout::encode_checkpoint(checkpoint)).map_err(failed)?;
@@ -70,6 +78,17 @@ impl Inner {
     }
 }
 
+/// Lets the store catch up with merging; meanwhile commits gather in memory, and beyond its bound whoever commits waits as well.
+fn wait_for_merges(space: &Keyspace) {
+    for _ in 0..MERGED_LOOKS_MAX {
+        if space.tree.l0_run_count() < UNMERGED_MAX {
+            return;
+        }
+        std::thread::sleep(MERGED_EVERY);
+    }
+    tracing::warn!(space = &**space.name(), "the view store does not keep up with merging its files");
+}
+
 fn sorted(rows: &Rows) -> Result<Sorted<'_>, ViewError> {
     let mut sorted = Vec::with_capacity(rows.count());
     for (table, pk, sk, value) in rows.all() {
@@ -79,7 +98,7 @@ fn sorted(rows: &Rows) -> Result<Sorted<'_>, ViewError> {
     Ok(sorted)
 }
 
-fn put_few(few: &mut OwnedWriteBatch, space: &::fjall::Keyspace, rows: &Rows, sorted: Sorted<'_>) {
+fn put_few(few: &mut OwnedWriteBatch, space: &Keyspace, rows: &Rows, sorted: Sorted<'_>) {
     for (key, value) in sorted {
         match value {
             Some(value) => few.insert(space, key.as_slice(), value),
@@ -120,6 +139,7 @@ impl Drainer {
         let (bell, full_bytes) = (Arc::new(Bell::default()), inner.options.waiting_bytes);
         let of_thread = bell.clone();
         let thread = std::thread::Builder::new().name("views-drain".to_owned()).spawn(move || {
+            give_way();
             while of_thread.wait() {
                 // Whoever commits or flushes next is told as well.
                 if let Err(error) = inner.drain() {

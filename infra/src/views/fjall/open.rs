@@ -8,6 +8,7 @@ use schemas::rows::View;
 
 use super::layout::{self, FORMAT, FORMAT_KEY, FORMATS_READ, META};
 use super::{FjallOptions, failed};
+use crate::priority::giving_way;
 use crate::views::registry::Registry;
 use crate::views::{Version, ViewError};
 
@@ -47,16 +48,16 @@ impl Spaces {
 /// Opens the database of a folder, making it if absent.
 pub(super) fn open(path: &Path, options: &FjallOptions) -> Result<(Database, Keyspace, Spaces), ViewError> {
     std::fs::create_dir_all(path).map_err(|error| ViewError::Fatal(format!("cannot make the folder {}: {error}", path.display())))?;
-    let database = Database::builder(path)
+    let builder = Database::builder(path)
         .cache_size(options.cache_bytes)
         .max_journaling_size(options.journals_bytes)
         .worker_threads(options.worker_threads)
-        .max_cached_files(Some(options.open_files))
-        .open()
-        .map_err(|error| match error {
-            ::fjall::Error::Locked => ViewError::Locked(path.display().to_string()),
-            other => ViewError::Fatal(format!("cannot open {}: {other:?}", path.display())),
-        })?;
+        .max_cached_files(Some(options.open_files));
+    // Its workers write and merge files.
+    let database = giving_way(|| builder.open()).map_err(|error| match error {
+        ::fjall::Error::Locked => ViewError::Locked(path.display().to_string()),
+        other => ViewError::Fatal(format!("cannot open {}: {other:?}", path.display())),
+    })?;
     let meta = database.keyspace(META, || KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes)).map_err(failed)?;
     check_format(path, &database, &meta)?;
     let mut views = Vec::new();

@@ -16,6 +16,9 @@ use super::window::Slot;
 /// Slices after which a caller lets other tasks of its thread run.
 const SLICES_PER_TURN: usize = 8;
 
+/// One apply in so many is measured: the clock is asked seldom.
+const APPLIES_PER_MEASURED: usize = 8;
+
 /// Where the next caller begins, so that callers spread over the shards.
 static NEXT_SHARD: AtomicUsize = AtomicUsize::new(0);
 
@@ -31,10 +34,11 @@ impl RingTimelines {
         let first = NEXT_SHARD.fetch_add(1, Ordering::Relaxed);
         let count = if steps.is_empty() { 0 } else { self.shards.len() };
         let costs = self.chooser.costs();
-        let mut walks: Vec<Walk> = (0..count).map(|n| Walk::new((first + n) % self.shards.len(), costs)).collect();
+        let mut walks: Vec<Walk> = (0..count).map(|n| Walk::new((first + n) % self.shards.len(), costs, now_ms)).collect();
+        let measured = self.chooser.measures() && first.is_multiple_of(APPLIES_PER_MEASURED);
         let (mut delivered, mut slices) = (0, 0);
         while !walks.is_empty() {
-            delivered += self.slice(&mut walks, &steps, &mut reached);
+            delivered += self.slice(&mut walks, &steps, &mut reached, measured);
             slices += 1;
             if slices % SLICES_PER_TURN == 0 {
                 tokio::task::yield_now().await;
@@ -93,15 +97,15 @@ impl RingTimelines {
     }
 
     /// One slice of one walk; entries written.
-    fn slice(&self, walks: &mut Vec<Walk>, steps: &[Step], reached: &mut [u32]) -> usize {
+    fn slice(&self, walks: &mut Vec<Walk>, steps: &[Step], reached: &mut [u32], measured: bool) -> usize {
         let Some((n, mut shard)) = self.free_shard(walks) else { return 0 };
         let Some(walk) = walks.get_mut(n) else { return 0 };
-        let (before, began) = (walk.delivered, self.chooser.measures().then(Instant::now));
+        let (before, visited, began) = (walk.delivered, walk.visited, measured.then(Instant::now));
         let ended = walk.slice(&mut shard, steps, reached);
         MutexGuard::unlock_fair(shard);
         let delivered = walk.delivered - before;
         if let Some(began) = began {
-            self.chooser.delivered(delivered, began.elapsed());
+            self.chooser.delivered(delivered, walk.visited - visited, began.elapsed());
         }
         if ended {
             walks.swap_remove(n);

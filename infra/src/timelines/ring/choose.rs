@@ -15,8 +15,12 @@ use super::rates::{self, CLASS_MAX, Costs, Rate};
 const PAGE_ENTRIES: u32 = 40;
 /// How long an author's deliveries count as one burst.
 const BURST_MS: f32 = 10_000.0;
-/// Deliveries, or lists, that one measurement needs at the least to count.
+/// Deliveries that one measurement needs at the least to count.
 const MEASURED_MIN: usize = 64;
+/// What looking for an author's note takes at a read, in nanoseconds.
+const LOOK_NS: u128 = 4;
+/// An author's burst is over after so many of its half-lives.
+const BURSTS_OVER: f32 = 16.0;
 /// A new measurement's share in a running mean, as a divisor.
 const MEAN_DIVISOR: u32 = 16;
 /// A measurement counts as this many times the mean at the most: a thread that was stopped in the middle says nothing of the work.
@@ -145,7 +149,7 @@ impl Chooser {
     /// Says whether one more post exceeds what the author's burst may cost; if not, it counts.
     fn bursts(&self, author: &mut Author, push_us: f32, now_ms: u64) -> bool {
         let elapsed = now_ms.saturating_sub(author.burst_at_ms) as f32;
-        author.burst_us *= (-elapsed / BURST_MS).exp2();
+        author.burst_us *= if elapsed > BURSTS_OVER * BURST_MS { 0.0 } else { (-elapsed / BURST_MS).exp2() };
         author.burst_at_ms = now_ms;
         let work_us = author.audience as f32 * push_us;
         if author.burst_us + work_us > self.burst_budget_us {
@@ -185,17 +189,19 @@ impl Chooser {
         self.measure
     }
 
-    /// Takes what deliveries took.
-    pub(super) fn delivered(&self, deliveries: usize, took: Duration) {
-        if self.measure && deliveries >= MEASURED_MIN {
+    /// Takes what deliveries took, where nearly all rings reached took one: going past the others is no cheaper than reaching them.
+    pub(super) fn delivered(&self, deliveries: usize, reached: usize, took: Duration) {
+        if self.measure && deliveries >= MEASURED_MIN && deliveries >= reached - reached / 8 {
             drift(&self.push, took.as_nanos(), deliveries);
         }
     }
 
-    /// Takes what merging pulled lists took.
-    pub(super) fn opened(&self, lists: usize, entries: usize, took: Duration) {
+    /// Takes what merging pulled lists took, once they were found among so many authors. So what a read takes that merges anything at all
+    /// is part of what a list takes: few of them do not pay.
+    pub(super) fn opened(&self, lists: usize, entries: usize, looked_at: u32, took: Duration) {
         if self.measure && lists > 0 {
-            let opening = took.as_nanos().saturating_sub(entries as u128 * u128::from(self.entry_ns));
+            let whole = took.as_nanos() + u128::from(looked_at) * LOOK_NS;
+            let opening = whole.saturating_sub(entries as u128 * u128::from(self.entry_ns));
             drift(&self.open, opening, lists);
         }
     }

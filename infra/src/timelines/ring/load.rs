@@ -60,12 +60,12 @@ impl RingTimelines {
 
     /// Adds to a ring's part of a page what was not pushed, and what lies below the ring.
     async fn complete(&self, draft: Draft, range: Range) -> Result<Vec<Slot>, TimelineError> {
-        let Draft { mut slots, covered, pulled, below } = draft;
+        let Draft { mut slots, covered, pulled, looked_at, below } = draft;
         if !pulled.is_empty() {
             let began = self.chooser.measures().then(Instant::now);
             let merged = merge(&self.lists, &pulled, covered, Keep::Yes).await?;
             if let Some(began) = began {
-                self.chooser.opened(pulled.len(), merged.len(), began.elapsed());
+                self.chooser.opened(pulled.len(), merged.len(), looked_at, began.elapsed());
             }
             self.meters.pulled(merged.len());
             slots = zip(slots, merged, range);
@@ -124,7 +124,8 @@ impl RingTimelines {
         self.meters.filled();
         guard.ticket = None;
         let filled = shard.lock().finish(ticket, &read, floor);
-        if let Some(began) = began.filter(|_| enrolled.read.len() == wanted.len()) {
+        // What counts is what a paused ring takes, which is subscribed already.
+        if let Some(began) = began.filter(|_| enrolled.read.len() == wanted.len() && enrolled.new.is_empty()) {
             self.chooser.filled(enrolled.read.len(), began.elapsed());
         }
         Ok(filled)

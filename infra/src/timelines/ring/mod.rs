@@ -26,6 +26,8 @@ mod packed;
 mod races;
 mod rates;
 mod removals;
+mod returns;
+mod seat;
 mod shard;
 mod slab;
 #[cfg(test)]
@@ -55,6 +57,8 @@ pub use options::{Costs, Policy, RingOptions};
 const SWEEP_EVERY_MS: u64 = 250;
 /// Seats looked at each time.
 const SEATS_PER_SWEEP: usize = 256;
+/// How often, while a ring takes as many posts as it holds, it is asked whether that still pays; a power of two.
+const PAUSE_ASKED_PER_RING: usize = 4;
 /// Sweeps per showing of the metrics: counting the bytes looks at every list.
 const SWEEPS_PER_SHOW: u64 = 64;
 
@@ -76,14 +80,14 @@ impl RingTimelines {
     /// Makes empty timelines over a source; rings come with the first reads.
     pub fn new(source: Arc<dyn TimelineSource>, clock: Clock, options: RingOptions) -> Self {
         let options = options.settled();
-        let overrun = match options.policy {
-            Policy::Adaptive if options.overrun_rings > 0 => options.slots.saturating_mul(usize::from(options.overrun_rings)),
+        let pause_mask = match options.policy {
+            Policy::Adaptive if options.pauses => (options.slots / PAUSE_ASKED_PER_RING).max(1) - 1,
             _ => usize::from(u16::MAX),
         };
         let limits = Limits {
             slots: options.slots,
             seats_max: options.rings_max.div_ceil(options.shards),
-            overrun: u16::try_from(overrun).unwrap_or(u16::MAX),
+            pause_mask: u16::try_from(pause_mask).unwrap_or(u16::MAX),
             idle_after_ms: options.idle_after_ms,
         };
         let accounts = Arc::new(Accounts::default());

@@ -14,7 +14,7 @@ pub enum Policy {
         /// Followers from which an author is pulled.
         followers: u64,
     },
-    /// The cheaper of both per edge, by the author's posting and the reader's reading rate; bursts and overrun rings are pulled.
+    /// The cheaper of both per edge, by the author's posting and the reader's reading rate; bursts are pulled, and rings that nobody reads are paused.
     #[default]
     Adaptive,
 }
@@ -37,9 +37,8 @@ pub struct RingOptions {
     pub lists_max: usize,
     /// Entries of each.
     pub list_slots: usize,
-    /// Adaptive: a ring that took at least this many times its slots without a read, and more than filling it anew costs, takes no more
-    /// until then; zero: never.
-    pub overrun_rings: u16,
+    /// Adaptive: whether a ring takes no more posts where filling it anew at its next read will be cheaper.
+    pub pauses: bool,
     /// Adaptive: work that an author's posts may cause within ten seconds, in milliseconds; what exceeds it is pulled.
     pub burst_budget_ms: u32,
     /// Adaptive: the costs to start from.
@@ -58,9 +57,9 @@ impl Default for RingOptions {
             idle_after_ms: 3 * 24 * 3_600 * 1_000,
             lists_max: 16_384,
             list_slots: 64,
-            overrun_rings: 1,
+            pauses: true,
             burst_budget_ms: 50,
-            costs: Costs { push_ns: 40, open_ns: 250, entry_ns: 25, fill_ns: 500 },
+            costs: Costs { push_ns: 40, open_ns: 1_000, entry_ns: 25, fill_ns: 500 },
             measure: true,
         }
     }

@@ -9,7 +9,7 @@ const HALF_LIFE_S: f32 = 24.0 * 3_600.0;
 /// Events per unit of the lowest class.
 const UNITS_PER_EVENT: f32 = 256.0;
 /// A rate must leave its class by this factor before the class follows: classes do not flutter.
-const HYSTERESIS: f32 = 1.25;
+const HYSTERESIS: f32 = 2.0;
 /// Classes are `0..=CLASS_MAX`.
 pub(super) const CLASS_MAX: u8 = 40;
 /// The differences of classes for which the inequality is worked out.
@@ -39,6 +39,9 @@ impl Rate {
     /// The rate at a time, in events per half-life and a half.
     fn value(self, now_ms: u64) -> f32 {
         let elapsed_s = (now_ms / 1_000).saturating_sub(u64::from(self.at_s));
+        if elapsed_s == 0 {
+            return self.events;
+        }
         self.events * (-(elapsed_s as f32) / HALF_LIFE_S).exp2()
     }
 
@@ -46,6 +49,12 @@ impl Rate {
     pub(super) fn count(&mut self, now_ms: u64) {
         self.events = self.value(now_ms) + 1.0;
         self.at_s = u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX);
+    }
+
+    /// The usual time between two events as of the last one, in milliseconds: a steady rate of so many comes to that count. Half of the
+    /// last event stands for what is not known of a single one.
+    pub(super) fn interval_ms(self) -> u64 {
+        (HALF_LIFE_S * 1_000.0 * std::f32::consts::LOG2_E / (self.events - 0.5).max(0.25)) as u64
     }
 
     /// The class at a time, given the one that held so far.
@@ -63,16 +72,13 @@ fn class_of(events: f32) -> u8 {
 
 /// The largest class difference, author less reader, at which an edge is pushed; below -16 nothing is.
 pub(super) fn margin(costs: Costs, page: u32) -> i32 {
-    let (push, open, entry) = (u128::from(costs.push_ns), u128::from(costs.open_ns), u128::from(costs.entry_ns));
-    let mut margin = MARGINS.start() - 1;
-    for difference in MARGINS {
-        // Both sides times 2^16, so that negative powers stay whole.
-        let ratio = 1_u128 << (difference + 16);
-        if ratio * push <= (open << 16) + ratio.min(u128::from(page) << 16) * entry {
-            margin = difference;
-        }
-    }
-    margin
+    let [push, open, entry] = [costs.push_ns, costs.open_ns, costs.entry_ns].map(f64::from);
+    // Once it pays, it pays for all smaller differences as well.
+    let pays = |difference: &i32| {
+        let ratio = f64::from(*difference).exp2();
+        ratio * push <= open + ratio.min(f64::from(page)) * entry
+    };
+    MARGINS.rev().find(pays).unwrap_or(MARGINS.start() - 1)
 }
 
 /// The lowest reader class that an author of a class is pushed to; above [`CLASS_MAX`] none is.

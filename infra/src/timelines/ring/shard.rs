@@ -5,10 +5,12 @@
 
 use rustc_hash::FxHashMap;
 
-use super::notes::{Notes, Reader};
+use super::notes::Notes;
 use super::packed::PackedSet;
-use super::rates::{CLASS_MAX, Rate};
+use super::rates::CLASS_MAX;
 use super::removals::Removals;
+use super::returns::Returns;
+use super::seat::Seat;
 use super::slab::Slab;
 use super::window::{self, Head, Range, Slot, State};
 
@@ -20,31 +22,9 @@ const VICTIMS_SAMPLED: usize = 16;
 pub(super) struct Limits {
     pub(super) slots: usize,
     pub(super) seats_max: usize,
-    /// Deliveries without a read before which no ring is paused; `u16::MAX`: none ever is.
-    pub(super) overrun: u16,
+    /// Bits that are zero in the number of deliveries since the last read when it is asked whether the ring is to be paused; all bits: never.
+    pub(super) pause_mask: u16,
     pub(super) idle_after_ms: u64,
-}
-
-/// What is known of a hot reader beside its [`Head`].
-#[derive(Debug, Default)]
-pub(super) struct Seat {
-    reader: u32,
-    /// Rises with each change of owner: tickets of former ones are void.
-    generation: u32,
-    /// The stored floor of the ring.
-    pub(super) floor: u64,
-    read_at_ms: u64,
-    reads: Rate,
-    /// The newest note that there was when the class last changed.
-    steady_since: u64,
-    /// How many `authors` are.
-    pub(super) authors_count: u32,
-    /// Rises with each change of the reader's follows.
-    follows: u32,
-    /// The value of `follows` up to which `authors` is true.
-    synced: u32,
-    /// All whom the seat may be subscribed to, its reader included.
-    authors: PackedSet,
 }
 
 /// The right to fill one ring; each is given back through [`Shard::finish`] or [`Shard::abandon`].
@@ -77,6 +57,8 @@ pub(super) struct Draft {
     pub(super) covered: Range,
     /// Authors with such posts in it.
     pub(super) pulled: Vec<u32>,
+    /// How many authors were looked at to find those.
+    pub(super) looked_at: u32,
     /// Below the covered part: all followees, if the page may reach there.
     pub(super) below: Option<Vec<u32>>,
 }
@@ -105,6 +87,8 @@ pub(super) struct Shard {
     /// Posts that some subscribed rings did not get. All others are in every ring that is ready.
     pub(super) notes: Notes,
     pub(super) removals: Removals,
+    /// How readers come back.
+    pub(super) returns: Returns,
     hand: usize,
     pub(super) edges: u64,
     pub(super) evictions: u64,
@@ -129,6 +113,7 @@ impl Shard {
             lists: Vec::new(),
             notes: Notes::default(),
             removals: Removals::default(),
+            returns: Returns::default(),
             hand: 0,
             edges: 0,
             evictions: 0,
@@ -146,17 +131,13 @@ impl Shard {
         if head.state == State::Loading {
             return Plan::Direct;
         }
-        record.read_at_ms = now_ms;
         head.unread = 0;
         if range.below == u64::MAX {
-            record.reads.count(now_ms);
-            let class = record.reads.class(now_ms, head.class);
-            if class != head.class {
-                self.flips += 1;
-                head.class = class;
-                record.steady_since = self.notes.high();
-            }
+            let class = record.reads(head.class, self.notes.high(), &mut self.returns, now_ms);
+            self.flips += u64::from(class != head.class);
+            head.class = class;
         }
+        record.read_at_ms = now_ms;
         if head.state == State::Ready && record.follows == record.synced {
             return self.peek(reader, range);
         }
@@ -204,7 +185,7 @@ impl Shard {
         });
         let record = self.seats.get_mut(seat as usize)?;
         let generation = record.generation.wrapping_add(1);
-        *record = Seat { reader, generation, read_at_ms: now_ms, ..Seat::default() };
+        *record = Seat::new(reader, generation, now_ms);
         *self.heads.get_mut(seat as usize)? = Head::paused();
         self.seat_of.insert(reader, seat);
         Some(seat)
@@ -247,10 +228,13 @@ impl Shard {
     pub(super) fn sweep(&mut self, now_ms: u64, count: usize) {
         for _ in 0..count.min(self.seats.len()) {
             self.hand = (self.hand + 1) % self.seats.len().max(1);
-            let idle = |seat: &Seat| seat.read_at_ms.saturating_add(self.limits.idle_after_ms) < now_ms;
-            if self.evictable(self.hand).is_some_and(idle)
-                && let Ok(seat) = u32::try_from(self.hand)
-            {
+            if self.evictable(self.hand).is_none() {
+                continue;
+            }
+            let Some(seat) = self.seats.get_mut(self.hand) else { continue };
+            if seat.read_at_ms.saturating_add(self.limits.idle_after_ms) >= now_ms {
+                seat.is_awaited(&mut self.returns, now_ms);
+            } else if let Ok(seat) = u32::try_from(self.hand) {
                 self.evict(seat);
             }
         }
@@ -389,8 +373,10 @@ fn draft(head: &Head, ring: &[Slot], record: &Seat, notes: &Notes, range: Range)
     let full = slots.len() >= range.limit;
     // Of a full newest-first page only what is newer than its end can change it.
     let end = slots.last().filter(|_| full && !range.ascending).map_or(covered.above, |last| last.post);
-    let reader = Reader { class: head.class, steady_since: record.steady_since };
-    let pulled = if notes.high() <= end { Vec::new() } else { authors.iter().filter(|author| notes.lacks(reader, *author, end)).collect() };
+    let reader = record.as_reader(head.class);
+    let looks = notes.may_lack(reader, end);
+    let pulled = if looks { authors.iter().filter(|author| notes.lacks(reader, *author, end)).collect() } else { Vec::new() };
+    let looked_at = if looks { record.authors_count } else { 0 };
     let below = (!full && !range.ascending && floor > range.above).then(|| authors.iter().collect());
-    Draft { slots, covered, pulled, below }
+    Draft { slots, covered, pulled, looked_at, below }
 }

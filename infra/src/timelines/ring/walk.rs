@@ -7,13 +7,11 @@
 use std::collections::VecDeque;
 
 use super::rates::Costs;
-use super::shard::{Seat, Shard};
-use super::window::{self, Head, Slot, State};
+use super::shard::Shard;
+use super::window::{self, Slot, State};
 
 /// Rings that a walk reaches before it lets go of the shard.
 pub(super) const SLICE: usize = 1_024;
-/// Deliveries without a read beyond which a ring is paused whatever filling costs: half of what its head can count.
-const UNREAD_MAX: u16 = 1 << 15;
 
 /// An operation with its accounts interned.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +42,9 @@ impl Step {
 pub(super) struct Walk {
     pub(super) shard: usize,
     costs: Costs,
+    now_ms: u64,
+    /// Rings reached.
+    pub(super) visited: usize,
     /// Entries written.
     pub(super) delivered: usize,
     next: usize,
@@ -53,8 +54,8 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Begins a walk through a shard.
-    pub(super) fn new(shard: usize, costs: Costs) -> Self {
-        Self { shard, costs, delivered: 0, next: 0, rest: VecDeque::new() }
+    pub(super) fn new(shard: usize, costs: Costs, now_ms: u64) -> Self {
+        Self { shard, costs, now_ms, visited: 0, delivered: 0, next: 0, rest: VecDeque::new() }
     }
 
     /// Goes on for a slice; true when all steps are done.
@@ -90,9 +91,7 @@ impl Walk {
     fn step(&mut self, shard: &mut Shard, step: Step, from: u32, most: usize) -> (usize, Option<u32>) {
         match step {
             Step::Post(slot, lowest) => {
-                let (visited, delivered, rest) = deliver(shard, slot, lowest, from, most, self.costs);
-                self.delivered += delivered;
-                (visited, rest)
+                self.deliver(shard, slot, lowest, from, most)
             }
             Step::Remove { author, post } => {
                 if from == 0 {
@@ -106,58 +105,53 @@ impl Walk {
             }
         }
     }
-}
 
-/// Writes a post to the rings subscribed to its author: rings visited, entries written, and where it stopped.
-fn deliver(shard: &mut Shard, slot: Slot, lowest: u8, from: u32, most: usize, costs: Costs) -> (usize, usize, Option<u32>) {
-    let Some(list) = shard.lists.get(slot.author as usize).filter(|list| !list.is_empty()) else { return (0, 0, None) };
-    if lowest > super::rates::CLASS_MAX {
-        shard.notes.add(slot.author, slot.post, lowest);
-        return (1, 0, None);
-    }
-    let overrun = shard.limits.overrun;
-    let (mut visited, mut delivered, mut skipped, mut rest) = (0, 0, false, None);
-    for block in list.blocks_from(from) {
-        if visited >= most {
-            rest = { block }.next();
-            break;
+    /// Writes a post to the rings subscribed to its author: rings visited, and where it stopped.
+    fn deliver(&mut self, shard: &mut Shard, slot: Slot, lowest: u8, from: u32, most: usize) -> (usize, Option<u32>) {
+        let Some(list) = shard.lists.get(slot.author as usize).filter(|list| !list.is_empty()) else { return (0, None) };
+        if lowest > super::rates::CLASS_MAX {
+            shard.notes.add(slot.author, slot.post, lowest);
+            return (1, None);
         }
-        for seat in block {
-            visited += 1;
-            let (Some(head), Some(ring)) = (shard.heads.get_mut(seat as usize), shard.slab.ring_mut(seat)) else { continue };
-            if !head.receives() || seat < from {
-                continue;
+        let pause_mask = shard.limits.pause_mask;
+        let (mut visited, mut delivered, mut skipped, mut rest) = (0, 0, false, None);
+        for block in list.blocks_from(from) {
+            if visited >= most {
+                rest = { block }.next();
+                break;
             }
-            if head.class < lowest {
-                skipped = true;
-                continue;
-            }
-            if !window::append(head, ring, slot) {
-                let floor = shard.seats.get(seat as usize).map_or(0, |seat| seat.floor);
-                window::insert(head, ring, floor, slot);
-            }
-            delivered += 1;
-            head.unread = head.unread.saturating_add(1);
-            if head.unread >= overrun && head.state == State::Ready && overran(head, ring, shard.seats.get(seat as usize), costs) {
-                head.state = State::Paused;
+            for seat in block {
+                visited += 1;
+                let (Some(head), Some(ring)) = (shard.heads.get_mut(seat as usize), shard.slab.ring_mut(seat)) else { continue };
+                if !head.receives() || seat < from {
+                    continue;
+                }
+                if head.class < lowest {
+                    skipped = true;
+                    continue;
+                }
+                if !window::append(head, ring, slot) {
+                    let floor = shard.seats.get(seat as usize).map_or(0, |seat| seat.floor);
+                    window::insert(head, ring, floor, slot);
+                }
+                delivered += 1;
+                head.unread = head.unread.saturating_add(1);
+                if head.unread & pause_mask == 0
+                    && head.state == State::Ready
+                    && let Some(seat) = shard.seats.get_mut(seat as usize)
+                    && seat.overran(head, ring, self.costs, &mut shard.returns, self.now_ms)
+                {
+                    head.state = State::Paused;
+                }
             }
         }
+        if skipped {
+            shard.notes.add(slot.author, slot.post, lowest);
+        }
+        self.visited += visited;
+        self.delivered += delivered;
+        (visited, rest)
     }
-    if skipped {
-        shard.notes.add(slot.author, slot.post, lowest);
-    }
-    (visited, delivered, rest)
-}
-
-/// Says whether what a ring has taken since its last read costs more than filling it anew: looked at once in as many deliveries as it
-/// has entries. So whoever reads again has cost twice the cheaper way at the most, and whoever does not costs nothing more.
-fn overran(head: &Head, ring: &[Slot], seat: Option<&Seat>, costs: Costs) -> bool {
-    if !usize::from(head.unread).is_multiple_of(ring.len()) {
-        return false;
-    }
-    let taken = u64::from(head.unread) * u64::from(costs.push_ns);
-    let filling = seat.map_or(0, |seat| u64::from(seat.authors_count) * u64::from(costs.fill_ns));
-    taken >= filling || head.unread >= UNREAD_MAX
 }
 
 /// Takes a post out of the rings subscribed to its author: rings visited, and where it stopped.

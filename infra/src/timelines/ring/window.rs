@@ -151,6 +151,11 @@ pub(super) fn insert(head: &mut Head, slots: &mut [Slot], floor: u64, slot: Slot
     head.len += 1;
 }
 
+/// The oldest entry's post; 0 where there is none.
+pub(super) fn oldest(head: &Head, slots: &[Slot]) -> u64 {
+    if head.len() == 0 { 0 } else { nth(head, slots, 0).post }
+}
+
 /// The id above which nothing is missing, given what is stored of it.
 pub(super) fn floor(head: &Head, slots: &[Slot], stored: u64) -> u64 {
     if head.len() == slots.len() { stored.max(nth(head, slots, 0).post.saturating_sub(1)) } else { stored }

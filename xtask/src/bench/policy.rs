@@ -19,6 +19,9 @@ const START_MS: u64 = 1_700_000_000_000;
 /// Followers from which a fixed threshold pulls, in the sweep.
 const THRESHOLDS: [u64; 9] = [100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
 
+/// Parts in which policies warm up in turns.
+const WARM_PARTS: usize = 48;
+
 /// What to go through.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -64,8 +67,11 @@ fn policies(w1: &W1) -> Vec<(String, Policy)> {
 async fn measure(regime: Regime, w1: &Arc<W1>, turns: usize, report: &mut Report) -> Result<()> {
     let script = Script::draw(regime, w1, turns);
     let mut servers: Vec<Server> = policies(w1).into_iter().map(|(name, policy)| Server::new(name, policy, &script)).collect();
-    for server in &mut servers {
-        server.go(&script.warm, false).await?;
+    // In turns as well: rings of one after the other, and not all of one before those of the next, or the first finds worse memory.
+    for acts in script.warm.chunks(script.warm.len().div_ceil(WARM_PARTS).max(1)) {
+        for server in &mut servers {
+            server.go(acts, false).await?;
+        }
     }
     for acts in &script.turns {
         // Whoever was first is last next time: none always finds the caches as the same other one left them.
@@ -83,7 +89,7 @@ async fn measure(regime: Regime, w1: &Arc<W1>, turns: usize, report: &mut Report
     let ratios: Vec<f64> = adaptive.us_per_page.iter().zip(&best.us_per_page).map(|(adaptive, best)| adaptive / best).collect();
     report.add_spread(&format!("{}_adaptive_of_best", regime.name), "_ratio", &ratios);
     let costs = adaptive.timelines.costs();
-    for (name, nanoseconds) in [("push", costs.push_ns), ("open", costs.open_ns), ("entry", costs.entry_ns)] {
+    for (name, nanoseconds) in [("push", costs.push_ns), ("open", costs.open_ns), ("entry", costs.entry_ns), ("fill", costs.fill_ns)] {
         report.add(format!("{}_adaptive_{name}_ns", regime.name), f64::from(nanoseconds));
     }
     let compared = servers.iter().map(|server| server.pages_compared as u64).sum();

@@ -33,8 +33,7 @@ impl RingTimelines {
         let mut reached = vec![0; steps.len()];
         let first = NEXT_SHARD.fetch_add(1, Ordering::Relaxed);
         let count = if steps.is_empty() { 0 } else { self.shards.len() };
-        let costs = self.chooser.costs();
-        let mut walks: Vec<Walk> = (0..count).map(|n| Walk::new((first + n) % self.shards.len(), costs, now_ms)).collect();
+        let mut walks: Vec<Walk> = (0..count).map(|n| Walk::new((first + n) % self.shards.len())).collect();
         let measured = self.chooser.measures() && first.is_multiple_of(APPLIES_PER_MEASURED);
         let (mut delivered, mut slices) = (0, 0);
         while !walks.is_empty() {

@@ -3,7 +3,7 @@
 //! The answer for a post is one number, the lowest reader class that is pushed to. Each shard compares it with its readers' classes under
 //! its lock, and notes a post that some subscribed ring did not get, so an edge is served exactly once whatever changes meanwhile.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -13,6 +13,8 @@ use super::rates::{self, CLASS_MAX, Costs, Rate};
 
 /// Entries that a page takes, for the cost model (`k`).
 const PAGE_ENTRIES: u32 = 40;
+/// Rings from which an author's audience is large: pushing to fewer is no burst, whatever the author does.
+const LARGE_AUDIENCE: u32 = 256;
 /// How long an author's deliveries count as one burst.
 const BURST_MS: f32 = 10_000.0;
 /// Deliveries that one measurement needs at the least to count.
@@ -28,20 +30,38 @@ const OUTLIER_FACTOR: u32 = 4;
 /// Means are kept in so many parts of a nanosecond, or small ones would never move.
 const PARTS: u32 = 256;
 
+/// Knuth's, of MMIX: the upper half of what it makes is even enough to choose posts by.
+const LCG_FACTOR: u64 = 6_364_136_223_846_793_005;
+
 /// Pushed to no reader.
 pub(super) const NONE: u8 = u8::MAX;
+
+/// What every post looks at: two bytes for each author, so that those of a whole instance stay in the processor's cache.
+#[derive(Debug, Clone, Copy, Default)]
+struct Brief {
+    class: u8,
+    /// Whether posts reach so many rings that bursts matter.
+    large: bool,
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Author {
     posts: Rate,
-    class: u8,
     /// Threshold: followers, as far as they were looked up.
     followers: Option<u32>,
-    /// Rings that the last pushed post reached.
+    /// Of large ones: rings that the last pushed post reached.
     audience: u32,
     /// Work of the running burst, in microseconds, decaying.
     burst_us: f32,
     burst_at_ms: u64,
+}
+
+#[derive(Debug, Default)]
+struct Authors {
+    briefs: Vec<Brief>,
+    all: Vec<Author>,
+    /// Chooses the posts that are counted.
+    turn: u64,
 }
 
 /// The policy and what it decides by.
@@ -49,12 +69,14 @@ struct Author {
 pub(super) struct Chooser {
     policy: Policy,
     measure: bool,
+    counted_in: u32,
     burst_budget_us: f32,
     push: AtomicU32,
     open: AtomicU32,
     fill: AtomicU32,
     entry_ns: u32,
-    authors: Mutex<Vec<Author>>,
+    margin: AtomicI32,
+    authors: Mutex<Authors>,
 }
 
 /// A running mean that forgets, and follows what is far off step by step.
@@ -75,11 +97,13 @@ impl Chooser {
         Self {
             policy: options.policy,
             measure: options.measure && options.policy == Policy::Adaptive,
+            counted_in: options.posts_counted_in,
             burst_budget_us: options.burst_budget_ms as f32 * 1_000.0,
             push: parts(options.costs.push_ns),
             open: parts(options.costs.open_ns),
             fill: parts(options.costs.fill_ns),
             entry_ns: options.costs.entry_ns,
+            margin: AtomicI32::new(rates::margin(options.costs, PAGE_ENTRIES) + i32::from(options.measure)),
             authors: Mutex::default(),
         }
     }
@@ -90,16 +114,17 @@ impl Chooser {
         Costs { push_ns, open_ns, entry_ns: self.entry_ns, fill_ns }
     }
 
-    /// By how many classes an author may be above a reader and still be pushed.
+    /// By how many classes an author may be above a reader and still be pushed: where costs are measured, an edge is pulled only if that is
+    /// twice as cheap. Rates and costs are known no better, and what is pushed is never far from the best of fixed choices.
     pub(super) fn margin(&self) -> i32 {
-        rates::margin(self.costs(), PAGE_ENTRIES)
+        self.margin.load(Ordering::Relaxed)
     }
 
     /// The authors of each class, as of their last posts.
     pub(super) fn count_classes(&self) -> [u32; CLASS_MAX as usize + 1] {
         let mut counts = [0; CLASS_MAX as usize + 1];
-        for author in self.authors.lock().iter().filter(|author| author.posts != Rate::default()) {
-            if let Some(count) = counts.get_mut(usize::from(author.class)) {
+        for brief in self.authors.lock().briefs.iter().filter(|brief| brief.class > 0) {
+            if let Some(count) = counts.get_mut(usize::from(brief.class)) {
                 *count += 1;
             }
         }
@@ -114,34 +139,40 @@ impl Chooser {
     /// Those of the authors whose followers were never looked up.
     pub(super) fn uncounted(&self, authors: &[u32]) -> Vec<u32> {
         let held = self.authors.lock();
-        let unknown = |author: &u32| held.get(*author as usize).is_none_or(|author| author.followers.is_none());
+        let unknown = |author: &u32| held.all.get(*author as usize).is_none_or(|author| author.followers.is_none());
         authors.iter().copied().filter(unknown).collect()
     }
 
     /// Takes an author's count of followers.
     pub(super) fn counted(&self, author: u32, followers: u64) {
-        with(&mut self.authors.lock(), author, |author| author.followers = Some(u32::try_from(followers).unwrap_or(u32::MAX)));
+        with(&mut self.authors.lock().all, author, |author| author.followers = Some(u32::try_from(followers).unwrap_or(u32::MAX)));
     }
 
     /// Counts a post of each author; the lowest class that each of the posts is pushed to, and how many authors changed class.
+    ///
+    /// Only one post in so many is counted, for as many: whoever posts often enough to be pulled is told apart by that as well, and most
+    /// posts cost next to nothing here.
     pub(super) fn posted(&self, authors: impl Iterator<Item = u32>, now_ms: u64) -> (Vec<u8>, u64) {
-        let margin = self.margin();
-        let push_us = self.costs().push_ns as f32 / 1_000.0;
-        let mut held = self.authors.lock();
-        let mut flips = 0;
-        let mut lowest = Vec::new();
+        let (margin, push_us) = (self.margin(), self.costs().push_ns as f32 / 1_000.0);
+        let (mut held, mut flips, mut lowest) = (self.authors.lock(), 0, Vec::new());
         for author in authors {
-            let choice = with(&mut held, author, |author| {
-                if self.policy != Policy::Adaptive {
-                    return self.fixed(author);
-                }
-                author.posts.count(now_ms);
-                let class = author.posts.class(now_ms, author.class);
-                flips += u64::from(class != author.class);
-                author.class = class;
-                if self.bursts(author, push_us, now_ms) { NONE } else { rates::lowest_pushed(class, margin) }
-            });
-            lowest.push(choice);
+            if self.policy != Policy::Adaptive {
+                lowest.push(held.all.get(author as usize).map_or_else(|| self.fixed(&Author::default()), |author| self.fixed(author)));
+                continue;
+            }
+            let Authors { briefs, all, turn } = &mut *held;
+            let brief = with(briefs, author, |brief| brief);
+            *turn = turn.wrapping_mul(LCG_FACTOR).wrapping_add(1);
+            if (*turn >> 32) as u32 & (self.counted_in - 1) == 0 {
+                let class = with(all, author, |author| {
+                    author.posts.count(now_ms, self.counted_in);
+                    author.posts.class(now_ms, brief.class)
+                });
+                flips += u64::from(class != brief.class);
+                brief.class = class;
+            }
+            let bursts = brief.large && with(all, author, |author| self.bursts(author, push_us, now_ms));
+            lowest.push(if bursts { NONE } else { rates::lowest_pushed(brief.class, margin) });
         }
         (lowest, flips)
     }
@@ -169,18 +200,30 @@ impl Chooser {
 
     /// The lowest class that the author is pushed to by rates alone.
     pub(super) fn lowest(&self, author: u32) -> u8 {
-        let author = self.authors.lock().get(author as usize).copied().unwrap_or_default();
+        let held = self.authors.lock();
         match self.policy {
-            Policy::Adaptive => rates::lowest_pushed(author.class, self.margin()),
-            _ => self.fixed(&author),
+            Policy::Adaptive => {
+                let brief = held.briefs.get(author as usize).copied().unwrap_or_default();
+                rates::lowest_pushed(brief.class, self.margin())
+            }
+            _ => self.fixed(&held.all.get(author as usize).copied().unwrap_or_default()),
         }
+    }
+
+    fn settle_margin(&self) {
+        self.margin.store(rates::margin(self.costs(), PAGE_ENTRIES) + 1, Ordering::Relaxed);
     }
 
     /// Takes how many rings each pushed post reached.
     pub(super) fn reached(&self, audiences: impl Iterator<Item = (u32, u32)>) {
         if self.policy == Policy::Adaptive {
-            let mut held = self.authors.lock();
-            audiences.for_each(|(author, rings)| with(&mut held, author, |author| author.audience = rings));
+            let Authors { briefs, all, .. } = &mut *self.authors.lock();
+            for (author, rings) in audiences {
+                with(briefs, author, |brief| brief.large = rings >= LARGE_AUDIENCE);
+                if rings >= LARGE_AUDIENCE {
+                    with(all, author, |author| author.audience = rings);
+                }
+            }
         }
     }
 
@@ -193,6 +236,7 @@ impl Chooser {
     pub(super) fn delivered(&self, deliveries: usize, reached: usize, took: Duration) {
         if self.measure && deliveries >= MEASURED_MIN && deliveries >= reached - reached / 8 {
             drift(&self.push, took.as_nanos(), deliveries);
+            self.settle_margin();
         }
     }
 
@@ -203,6 +247,7 @@ impl Chooser {
             let whole = took.as_nanos() + u128::from(looked_at) * LOOK_NS;
             let opening = whole.saturating_sub(entries as u128 * u128::from(self.entry_ns));
             drift(&self.open, opening, lists);
+            self.settle_margin();
         }
     }
 
@@ -214,10 +259,10 @@ impl Chooser {
     }
 }
 
-fn with<T>(authors: &mut Vec<Author>, number: u32, change: impl FnOnce(&mut Author) -> T) -> T {
+fn with<'a, A: Clone + Default, T>(authors: &'a mut Vec<A>, number: u32, change: impl FnOnce(&'a mut A) -> T) -> T {
     let number = number as usize;
     if authors.len() <= number {
-        authors.resize(number + 1, Author::default());
+        authors.resize(number + 1, A::default());
     }
     change(authors.get_mut(number).expect("the vector was grown to hold it"))
 }

@@ -53,12 +53,10 @@ use shard::{Limits, Shard};
 pub use meters::{PolicyStats, RingStats};
 pub use options::{Costs, Policy, RingOptions};
 
-/// How often a shard is looked through for idle readers, and metrics are shown, in milliseconds.
+/// How often a shard is looked through for readers who stay away, and metrics are shown, in milliseconds.
 const SWEEP_EVERY_MS: u64 = 250;
 /// Seats looked at each time.
-const SEATS_PER_SWEEP: usize = 256;
-/// How often, while a ring takes as many posts as it holds, it is asked whether that still pays; a power of two.
-const PAUSE_ASKED_PER_RING: usize = 4;
+const SEATS_PER_SWEEP: usize = 512;
 /// Sweeps per showing of the metrics: counting the bytes looks at every list.
 const SWEEPS_PER_SHOW: u64 = 64;
 
@@ -80,14 +78,10 @@ impl RingTimelines {
     /// Makes empty timelines over a source; rings come with the first reads.
     pub fn new(source: Arc<dyn TimelineSource>, clock: Clock, options: RingOptions) -> Self {
         let options = options.settled();
-        let pause_mask = match options.policy {
-            Policy::Adaptive if options.pauses => (options.slots / PAUSE_ASKED_PER_RING).max(1) - 1,
-            _ => usize::from(u16::MAX),
-        };
         let limits = Limits {
             slots: options.slots,
             seats_max: options.rings_max.div_ceil(options.shards),
-            pause_mask: u16::try_from(pause_mask).unwrap_or(u16::MAX),
+            pauses: options.policy == Policy::Adaptive && options.pauses,
             idle_after_ms: options.idle_after_ms,
         };
         let accounts = Arc::new(Accounts::default());
@@ -153,7 +147,7 @@ impl RingTimelines {
         let sweeps = self.sweeps.fetch_add(1, Ordering::Relaxed);
         if let Some(shard) = self.shards.get(sweeps as usize % self.shards.len()) {
             let mut shard = shard.lock();
-            shard.sweep(now_ms, SEATS_PER_SWEEP);
+            shard.sweep(now_ms, SEATS_PER_SWEEP, self.chooser.costs());
             self.meters.evicted(std::mem::take(&mut shard.evictions));
             self.meters.flipped(std::mem::take(&mut shard.flips));
         }

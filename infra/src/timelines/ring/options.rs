@@ -41,6 +41,8 @@ pub struct RingOptions {
     pub pauses: bool,
     /// Adaptive: work that an author's posts may cause within ten seconds, in milliseconds; what exceeds it is pulled.
     pub burst_budget_ms: u32,
+    /// Adaptive: one post in so many, a power of two, is counted for as many, to know how often authors post.
+    pub posts_counted_in: u32,
     /// Adaptive: the costs to start from.
     pub costs: Costs,
     /// Adaptive: whether costs follow what is measured.
@@ -59,6 +61,7 @@ impl Default for RingOptions {
             list_slots: 64,
             pauses: true,
             burst_budget_ms: 50,
+            posts_counted_in: 8,
             costs: Costs { push_ns: 40, open_ns: 1_000, entry_ns: 25, fill_ns: 500 },
             measure: true,
         }
@@ -68,6 +71,7 @@ impl Default for RingOptions {
 /// The largest window: its indexes are `u16`.
 const SLOTS_MAX: usize = 32_768;
 const SHARDS_MAX: usize = 256;
+const POSTS_COUNTED_IN_MAX: u32 = 1 << 10;
 
 impl RingOptions {
     /// Brings every number into its range.
@@ -75,6 +79,7 @@ impl RingOptions {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = if self.shards == 0 { cores() } else { self.shards };
         self.shards = shards.clamp(1, SHARDS_MAX).next_power_of_two();
+        self.posts_counted_in = self.posts_counted_in.clamp(1, POSTS_COUNTED_IN_MAX).next_power_of_two();
         self.slots = self.slots.clamp(2, SLOTS_MAX).next_power_of_two();
         self.list_slots = self.list_slots.clamp(2, SLOTS_MAX).next_power_of_two();
         self

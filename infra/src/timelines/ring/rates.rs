@@ -45,16 +45,16 @@ impl Rate {
         self.events * (-(elapsed_s as f32) / HALF_LIFE_S).exp2()
     }
 
-    /// Counts an event.
-    pub(super) fn count(&mut self, now_ms: u64) {
-        self.events = self.value(now_ms) + 1.0;
+    /// Counts an event that stands for so many.
+    pub(super) fn count(&mut self, now_ms: u64, events: u32) {
+        self.events = self.value(now_ms) + events as f32;
         self.at_s = u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX);
     }
 
-    /// The usual time between two events as of the last one, in milliseconds: a steady rate of so many comes to that count. Half of the
-    /// last event stands for what is not known of a single one.
+    /// The usual time between two events as of the last one, in milliseconds: a steady rate of so many comes to that count. Few
+    /// events make it shorter than it is, never much longer.
     pub(super) fn interval_ms(self) -> u64 {
-        (HALF_LIFE_S * 1_000.0 * std::f32::consts::LOG2_E / (self.events - 0.5).max(0.25)) as u64
+        (HALF_LIFE_S * 1_000.0 * std::f32::consts::LOG2_E / (self.events + 0.5)) as u64
     }
 
     /// The class at a time, given the one that held so far.
@@ -128,7 +128,7 @@ mod tests {
     fn rates_decay_and_classes_hold_at_the_edge() {
         let mut rate = Rate::default();
         for _ in 0..64 {
-            rate.count(DAY_MS);
+            rate.count(DAY_MS, 1);
         }
         let class = rate.class(DAY_MS, 0);
         assert_eq!(class, 15);

@@ -11,14 +11,14 @@ const SPANS: usize = 8;
 const COUNTS_MAX: u32 = 4_096;
 /// What stands in the counts before anybody was seen: readers who come by chance, at their rates.
 const BY_CHANCE: [Span; SPANS] = [
-    Span { came: 12, passed: 20 },
-    Span { came: 12, passed: 20 },
-    Span { came: 20, passed: 12 },
-    Span { came: 28, passed: 4 },
-    Span { came: 31, passed: 1 },
-    Span { came: 32, passed: 0 },
-    Span { came: 32, passed: 0 },
-    Span { came: 32, passed: 0 },
+    Span { came: 6, passed: 10 },
+    Span { came: 6, passed: 10 },
+    Span { came: 10, passed: 6 },
+    Span { came: 14, passed: 2 },
+    Span { came: 16, passed: 0 },
+    Span { came: 16, passed: 0 },
+    Span { came: 16, passed: 0 },
+    Span { came: 16, passed: 0 },
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +45,15 @@ pub(super) fn span(gap_ms: u64, usual_ms: u64) -> u8 {
     halves.checked_ilog2().map_or(0, |log| (log + 1).min(SPANS as u32 - 1) as u8)
 }
 
+/// How long after a read a span begins, in milliseconds; beyond the last one none does.
+pub(super) fn begins(span: u8, usual_ms: u64) -> u64 {
+    match span {
+        0 => 0,
+        span if usize::from(span) < SPANS => usual_ms.saturating_mul(1 << span) / 4,
+        _ => u64::MAX,
+    }
+}
+
 /// How long a span is, in usual intervals.
 pub(super) fn length(span: u8) -> f32 {
     match span {
@@ -62,9 +71,8 @@ impl Returns {
         *seen = span.max(*seen);
     }
 
-    /// A reader who was seen in span `seen` has come back in this one.
-    pub(super) fn came(&mut self, seen: &mut u8, span: u8) {
-        self.awaited(seen, span);
+    /// A reader who was seen in span `seen` has come back within it.
+    pub(super) fn came(&mut self, seen: &mut u8) {
         self.count(*seen, |counts| counts.came += 1);
         *seen = 0;
     }
@@ -92,6 +100,12 @@ mod tests {
         let spans = [0, 49, 50, 99, 100, 199, 200, 400, 799, 800, 1_600, 3_200, u64::MAX].map(|gap| span(gap, 100));
         assert_eq!(spans, [0, 0, 1, 1, 2, 2, 3, 4, 4, 5, 6, 7, 7]);
         assert_eq!(span(5, 0), 4);
+        for usual in [100, 4_000_000] {
+            for next in 1..SPANS as u8 {
+                let begins = begins(next, usual);
+                assert_eq!([begins - 1, begins].map(|gap| span(gap, usual)), [next - 1, next]);
+            }
+        }
         let ends = (0..6).scan(0.0, |end, span| {
             *end += length(span);
             Some(*end)
@@ -114,7 +128,10 @@ mod tests {
         assert!(returns.share(4) < 0.05);
         assert!(returns.share(5) > 0.9, "none has passed the span that they are in");
         for _ in 0..3_000 {
-            returns.came(&mut 0, 4);
+            let mut seen = 0;
+            returns.awaited(&mut seen, 4);
+            returns.came(&mut seen);
+            assert_eq!(seen, 0);
         }
         assert!(returns.share(4) > 0.7 && returns.share(4) <= 1.0);
         assert!(returns.share(0) < 0.1, "who comes late has passed what lies before");

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::notes::Notes;
 use super::packed::PackedSet;
-use super::rates::CLASS_MAX;
+use super::rates::{CLASS_MAX, Costs};
 use super::removals::Removals;
 use super::returns::Returns;
 use super::seat::Seat;
@@ -22,8 +22,8 @@ const VICTIMS_SAMPLED: usize = 16;
 pub(super) struct Limits {
     pub(super) slots: usize,
     pub(super) seats_max: usize,
-    /// Bits that are zero in the number of deliveries since the last read when it is asked whether the ring is to be paused; all bits: never.
-    pub(super) pause_mask: u16,
+    /// Whether rings that nobody reads are paused.
+    pub(super) pauses: bool,
     pub(super) idle_after_ms: u64,
 }
 
@@ -137,6 +137,7 @@ impl Shard {
             self.flips += u64::from(class != head.class);
             head.class = class;
         }
+        // A page further down is no read of its own, but who turns to it is there.
         record.read_at_ms = now_ms;
         if head.state == State::Ready && record.follows == record.synced {
             return self.peek(reader, range);
@@ -224,18 +225,23 @@ impl Shard {
         self.evictions += 1;
     }
 
-    /// Evicts readers who have not read for long, looking at `count` seats.
-    pub(super) fn sweep(&mut self, now_ms: u64, count: usize) {
+    /// Looks at `count` seats: evicts readers who have not read for long, and pauses rings where that has become the cheaper way.
+    pub(super) fn sweep(&mut self, now_ms: u64, count: usize, costs: Costs) {
         for _ in 0..count.min(self.seats.len()) {
             self.hand = (self.hand + 1) % self.seats.len().max(1);
-            if self.evictable(self.hand).is_none() {
+            let (Some(head), Some(seat)) = (self.heads.get_mut(self.hand), self.seats.get_mut(self.hand)) else { continue };
+            if !matches!(head.state, State::Ready | State::Paused) {
                 continue;
             }
-            let Some(seat) = self.seats.get_mut(self.hand) else { continue };
-            if seat.read_at_ms.saturating_add(self.limits.idle_after_ms) >= now_ms {
-                seat.is_awaited(&mut self.returns, now_ms);
-            } else if let Ok(seat) = u32::try_from(self.hand) {
-                self.evict(seat);
+            let number = u32::try_from(self.hand).unwrap_or(u32::MAX);
+            if seat.read_at_ms.saturating_add(self.limits.idle_after_ms) < now_ms {
+                self.evict(number);
+            } else if self.limits.pauses
+                && seat.is_awaited(&mut self.returns, now_ms)
+                && head.state == State::Ready
+                && self.slab.ring(number).is_some_and(|ring| seat.overran(head, ring, costs, &self.returns, now_ms))
+            {
+                head.state = State::Paused;
             }
         }
     }

@@ -16,6 +16,7 @@ pub(super) fn small(policy: Policy) -> RingOptions {
         lists_max: 32,
         list_slots: 4,
         measure: false,
+        posts_counted_in: 1,
         ..RingOptions::default()
     }
 }

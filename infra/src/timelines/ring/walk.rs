@@ -6,9 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::rates::Costs;
 use super::shard::Shard;
-use super::window::{self, Slot, State};
+use super::window::{self, Slot};
 
 /// Rings that a walk reaches before it lets go of the shard.
 pub(super) const SLICE: usize = 1_024;
@@ -41,8 +40,6 @@ impl Step {
 #[derive(Debug)]
 pub(super) struct Walk {
     pub(super) shard: usize,
-    costs: Costs,
-    now_ms: u64,
     /// Rings reached.
     pub(super) visited: usize,
     /// Entries written.
@@ -54,8 +51,8 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Begins a walk through a shard.
-    pub(super) fn new(shard: usize, costs: Costs, now_ms: u64) -> Self {
-        Self { shard, costs, now_ms, visited: 0, delivered: 0, next: 0, rest: VecDeque::new() }
+    pub(super) fn new(shard: usize) -> Self {
+        Self { shard, visited: 0, delivered: 0, next: 0, rest: VecDeque::new() }
     }
 
     /// Goes on for a slice; true when all steps are done.
@@ -90,9 +87,7 @@ impl Walk {
     /// Does a step from a seat on, for about `most` rings: how many it reached, and where it stopped if not at the end.
     fn step(&mut self, shard: &mut Shard, step: Step, from: u32, most: usize) -> (usize, Option<u32>) {
         match step {
-            Step::Post(slot, lowest) => {
-                self.deliver(shard, slot, lowest, from, most)
-            }
+            Step::Post(slot, lowest) => self.deliver(shard, slot, lowest, from, most),
             Step::Remove { author, post } => {
                 if from == 0 {
                     shard.removals.note(post);
@@ -113,7 +108,6 @@ impl Walk {
             shard.notes.add(slot.author, slot.post, lowest);
             return (1, None);
         }
-        let pause_mask = shard.limits.pause_mask;
         let (mut visited, mut delivered, mut skipped, mut rest) = (0, 0, false, None);
         for block in list.blocks_from(from) {
             if visited >= most {
@@ -136,13 +130,6 @@ impl Walk {
                 }
                 delivered += 1;
                 head.unread = head.unread.saturating_add(1);
-                if head.unread & pause_mask == 0
-                    && head.state == State::Ready
-                    && let Some(seat) = shard.seats.get_mut(seat as usize)
-                    && seat.overran(head, ring, self.costs, &mut shard.returns, self.now_ms)
-                {
-                    head.state = State::Paused;
-                }
             }
         }
         if skipped {

@@ -16,6 +16,7 @@ use super::context::{Context, Plain, blocking, failed, refused};
 use super::lane::{Cursor, Lane, assignment};
 use super::options::{ASK_TIMEOUT, KafkaOptions, LANE_WAIT_MS, TAIL_WAIT_MS, consumer, topic_of};
 use super::part::Part;
+use super::producers::Producers;
 use crate::log::{LogError, ReadLimits};
 
 /// Consumers for readers that are behind the tail, at the most.
@@ -32,6 +33,7 @@ pub(super) struct Cluster {
     /// The consumer of the tail, which also asks for offsets; made anew when it stalls.
     tail: RwLock<Arc<Plain>>,
     lanes: Mutex<Vec<Arc<Lane>>>,
+    pub(super) producers: Producers,
     pub(super) closed: AtomicBool,
 }
 
@@ -40,7 +42,8 @@ impl Cluster {
         let topic = topic_of(&options.url, options.layout.generation);
         let parts = options.layout.partition_ids().map(|id| Arc::new(Part::new(id, options.recent_bytes))).collect();
         let tail = RwLock::new(Arc::new(make_consumer(&options, &topic, TAIL_WAIT_MS)?));
-        Ok(Self { options, topic, parts, tail, lanes: Mutex::default(), closed: AtomicBool::new(false) })
+        let (lanes, producers, closed) = (Mutex::default(), Producers::default(), AtomicBool::new(false));
+        Ok(Self { options, topic, parts, tail, lanes, producers, closed })
     }
 
     pub(super) fn part(&self, id: PartitionId) -> Result<&Arc<Part>, LogError> {

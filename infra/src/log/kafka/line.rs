@@ -46,6 +46,10 @@ pub(super) struct Line {
     pub(super) closed: bool,
     /// The newest record of this writer that counts, and the rule's state after it.
     pub(super) known: Known,
+    /// What was known when a call was last answered and told of.
+    told: Known,
+    /// Whether a call was answered since.
+    answered: bool,
     metric: metrics::Histogram,
 }
 
@@ -53,7 +57,7 @@ impl Line {
     pub(super) fn new(partition: PartitionId, acks: Acks, bounds: Bounds) -> Self {
         let known = Known { next: acks.next(), state: acks.state() };
         let (sequence, calls, metric) = (acks.state().sequence, VecDeque::new(), metrics::histogram!("roost_log_append_seconds"));
-        Self { partition, acks, calls, sequence, records: 0, bytes: 0, bounds, closed: false, known, metric }
+        Self { partition, acks, calls, sequence, records: 0, bytes: 0, bounds, closed: false, known, told: known, answered: false, metric }
     }
 
     /// Whether a call finds room, and a writer that still is one. A call that alone exceeds the bounds is taken when nothing else waits.
@@ -82,6 +86,16 @@ impl Line {
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty()
+    }
+
+    /// Whether nothing waits and nothing will.
+    pub(super) fn is_drained(&self) -> bool {
+        self.closed && self.calls.is_empty()
+    }
+
+    /// What was known before the calls that were answered since this was last asked, and what is known now; nothing, if none was.
+    pub(super) fn news(&mut self) -> Option<(Known, Known)> {
+        std::mem::take(&mut self.answered).then(|| (std::mem::replace(&mut self.told, self.known), self.known))
     }
 
     /// A record was delivered. What is to be done, if anything: the answers are given.
@@ -134,6 +148,7 @@ impl Line {
         }
         if let Some(call) = self.calls.pop_front() {
             self.leave(&call);
+            self.answered = true;
             self.metric.record(call.since.elapsed().as_secs_f64());
             // Who no longer waits has no use for the answer.
             drop(call.reply.send(Ok(call.offset)));

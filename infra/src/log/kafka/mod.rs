@@ -1,4 +1,4 @@
-//! The log on Kafka: a topic per generation, a producer per writer, safety by the epochs in the log.
+//! The log on Kafka: a topic per generation, producers that writers share, safety by the epochs in the log.
 //!
 //! ```text
 //!  append ──> line ──> producer ──acks=all──> topic partition ──> tail ──> recent records <── reader (at the end)
@@ -20,6 +20,7 @@ mod open;
 pub(crate) mod options;
 mod ownership;
 mod part;
+mod producers;
 mod tail;
 pub(crate) mod topic;
 mod url;

@@ -80,11 +80,12 @@ pub(crate) fn producer(url: &KafkaUrl) -> ClientConfig {
     default(&mut config, "linger.ms", "0");
     default(&mut config, "batch.num.messages", "100000");
     default(&mut config, "batch.size", "1000000");
+    // One that the broker works on and one on its way: it works on one of a connection at a time. What is beyond them waits and grows.
+    default(&mut config, "max.in.flight.requests.per.connection", "2");
     default(&mut config, "socket.nagle.disable", "true");
     default(&mut config, "retry.backoff.ms", "50");
     config.set("acks", "all");
     config.set("enable.idempotence", "true");
-    config.set("max.in.flight.requests.per.connection", "5");
     config.set("message.max.bytes", MESSAGE_BYTES_MAX.to_string());
     // Above the bounds of the line, so that the producer never refuses the second half of a call.
     config.set("queue.buffering.max.messages", "0");

@@ -14,7 +14,7 @@ const PREFIX_CHARS_MAX: usize = 100;
 const REPLICATION_MAX: u16 = 16;
 
 /// Properties of librdkafka on which the log's promises rest, or that the adapter sets itself: they cannot be given.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 19] = [
     "acks",
     "allow.auto.create.topics",
     "auto.offset.reset",
@@ -29,7 +29,6 @@ const RESERVED: [&str; 20] = [
     "isolation.level",
     "log.queue",
     "max.in.flight",
-    "max.in.flight.requests.per.connection",
     "message.max.bytes",
     "metadata.broker.list",
     "queue.buffering.max.kbytes",

@@ -1,4 +1,4 @@
-//! One partition's writer: a producer of its own, a line of what it sent, and a reading back when the log has a gap.
+//! One partition's writer: a seat at a producer, a line of what it sent, and a reading back when the log has a gap.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -6,24 +6,19 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::CommitMode;
-use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 use schemas::log::record::HEADER_BYTES;
-use schemas::log::{NewRecord, Offset, RecordHeader, WriterId};
+use schemas::log::{NewRecord, Offset, RecordHeader, Validity, WriterId};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use super::acks::Step;
-use super::cluster::{Cluster, drop_behind};
-use super::context::{blocking, log, refused};
+use super::cluster::Cluster;
+use super::context::blocking;
+use super::hints;
 use super::line::{Appended, Call, Line};
-use super::options::producer;
 use super::part::{Known, Part};
-use super::{hints, wire};
+use super::producers::Seat;
 use crate::log::stamp::{check_size, stamped};
 use crate::log::{LogError, PartitionWriter, ReadLimits};
 
@@ -48,36 +43,6 @@ enum State {
     Serving(Line),
 }
 
-/// The producer's way to tell of deliveries. The opaque word of each message is its sequence; that of the start is zero.
-pub(super) struct Deliveries(Arc<Shared>);
-
-pub(super) type Client = ThreadedProducer<Deliveries>;
-
-impl ClientContext for Deliveries {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        log(level, fac, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(partition = self.0.part.id.0, %error, reason, "kafka producer");
-    }
-
-    fn stats_raw(&self, _: &[u8]) {}
-}
-
-impl ProducerContext<NoCustomPartitioner> for Deliveries {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, delivery: &DeliveryResult<'_>, sequence: usize) {
-        // A success without an offset tells no more than a failure: the broker no longer knows where a repetition stands.
-        let delivered = match delivery {
-            Ok(message) => Offset::try_from(message.offset()).map_err(|_| "delivered, nobody knows where".to_owned()),
-            Err((error, _)) => Err(error.to_string()),
-        };
-        self.0.delivered(sequence as u64, delivered);
-    }
-}
-
 impl Shared {
     pub(super) fn new(cluster: &Arc<Cluster>, part: &Arc<Part>) -> (Arc<Self>, oneshot::Receiver<Result<Offset, String>>) {
         let (started, starts) = oneshot::channel();
@@ -86,7 +51,8 @@ impl Shared {
         (Arc::new(Self { cluster, part, state, drained: Notify::new(), runtime: Handle::current() }), starts)
     }
 
-    fn delivered(self: &Arc<Self>, sequence: u64, delivered: Result<Offset, String>) {
+    /// The record with a sequence was delivered, or was not; that of the start is zero.
+    pub(super) fn delivered(self: &Arc<Self>, sequence: u64, delivered: Result<Offset, String>) {
         let mut state = self.state.lock();
         let line = match &mut *state {
             State::Starting(started) => {
@@ -97,7 +63,6 @@ impl Shared {
             }
             State::Serving(line) => line,
         };
-        let was = line.known;
         let step = match delivered {
             Ok(offset) => line.delivered(sequence, offset),
             Err(cause) => {
@@ -108,12 +73,9 @@ impl Shared {
                 Step::Wait
             }
         };
-        let (known, drained) = (line.known, line.is_empty());
+        let (news, drained) = (line.news(), line.is_drained());
         drop(state);
-        self.moved(was, known);
-        if drained {
-            self.drained.notify_waiters();
-        }
+        self.tell(news, drained);
         if let Step::ReadBack(to) = step {
             let shared = Arc::clone(self);
             self.runtime.spawn(async move { shared.read_back(to).await });
@@ -121,10 +83,11 @@ impl Shared {
     }
 
     /// Shows what was acknowledged to the readers of this process, and leaves a hint now and then.
-    fn moved(&self, was: Known, known: Known) {
-        if was.next == known.next {
-            return;
+    fn tell(&self, news: Option<(Known, Known)>, drained: bool) {
+        if drained {
+            self.drained.notify_waiters();
         }
+        let Some((was, known)) = news else { return };
         self.part.advance(known.next);
         if was.state.sequence / HINT_RECORDS != known.state.sequence / HINT_RECORDS {
             self.part.remember(known);
@@ -141,7 +104,6 @@ impl Shared {
             let Some(from) = self.with_line(|line| line.acks.next()) else { return };
             let records = if from <= to { self.cluster.read(&self.part, from, READ_BACK).await } else { Ok(Vec::new()) };
             let step = self.with_line(|line| {
-                let was = line.known;
                 let step = match &records {
                     Err(error) => {
                         tracing::warn!(partition = self.part.id.0, from, %error, "the log cannot be read back: the writer ends");
@@ -157,13 +119,10 @@ impl Shared {
                         if line.acks.next() > to || line.acks.over().is_some() { line.read_to() } else { Step::ReadBack(to) }
                     }
                 };
-                (step, was, line.known, line.is_empty())
+                (step, line.news(), line.is_drained())
             });
-            let Some((step, was, known, drained)) = step else { return };
-            self.moved(was, known);
-            if drained {
-                self.drained.notify_waiters();
-            }
+            let Some((step, news, drained)) = step else { return };
+            self.tell(news, drained);
             match step {
                 Step::ReadBack(further) => to = further,
                 Step::Acknowledge(_) | Step::Wait | Step::Over(_) => return,
@@ -187,62 +146,67 @@ impl Shared {
 /// See the module.
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    /// Nothing once the writer is closed.
-    client: Mutex<Option<Client>>,
+    /// Nothing once the writer is closed. Held while records are sent, so that they go in the order of their sequences.
+    seat: Mutex<Option<Seat>>,
 }
 
 impl Writer {
-    /// Makes the producer; it connects behind.
+    /// Sits down at a producer.
     pub(super) async fn new(shared: Arc<Shared>) -> Result<Self, LogError> {
-        let context = Deliveries(Arc::clone(&shared));
-        let config = producer(&shared.cluster.options.url);
-        let client = blocking(move || config.create_with_context(context).map_err(refused)).await?;
-        Ok(Self { shared, client: Mutex::new(Some(client)) })
+        let seat = shared.cluster.producers.seat(&shared.cluster.options.url, &shared).await?;
+        Ok(Self { shared, seat: Mutex::new(Some(seat)) })
     }
 
     /// Sends the record that makes it a writer.
     pub(super) fn send_start(&self, header: &RecordHeader, address: &str) -> Result<(), LogError> {
-        match &*self.client.lock() {
-            Some(client) => self.send(client, 0, header, address.as_bytes()),
+        match &*self.seat.lock() {
+            Some(seat) => self.send(seat, 0, header, address.as_bytes()),
             None => Err(LogError::closed()),
         }
     }
 
-    fn send(&self, client: &Client, sequence: u64, header: &RecordHeader, body: &[u8]) -> Result<(), LogError> {
-        let record: BaseRecord<'_, (), [u8], usize> = BaseRecord::with_opaque_to(&self.shared.cluster.topic, sequence as usize);
-        let record = record.partition(i32::from(self.shared.part.id.0)).payload(body).headers(wire::headers(header));
-        client.send(record).map_err(|(error, _)| LogError::Retryable(error.to_string()))
+    fn send(&self, seat: &Seat, sequence: u64, header: &RecordHeader, body: &[u8]) -> Result<(), LogError> {
+        seat.send(&self.shared.cluster.topic, self.shared.part.id, header, body, sequence)
     }
 
     /// Sends the records of one call, or answers it.
     fn put_in_line(&self, records: &[NewRecord], reply: oneshot::Sender<Appended>) {
-        let bytes = records.iter().map(|record| HEADER_BYTES + record.body.len()).sum();
-        let client = self.client.lock();
-        let mut state = self.shared.state.lock();
-        let (State::Serving(line), Some(client)) = (&mut *state, &*client) else {
-            drop(reply.send(Err(LogError::closed())));
-            return;
-        };
-        if let Err(error) = line.admits(records.len(), bytes) {
-            drop(reply.send(Err(error)));
-            return;
-        }
-        let mut stamp = line.acks.state();
-        let first = line.sequence + 1;
-        line.sequence += records.len() as u64;
-        line.push(Call { first, count: records.len() as u64, bytes, offset: 0, since: Instant::now(), reply });
-        for (record, sequence) in records.iter().zip(first..) {
-            stamp.sequence = sequence - 1;
-            if let Err(error) = self.send(client, sequence, &stamped(record, &stamp), &record.body) {
+        let seat = self.seat.lock();
+        let Some(seat) = &*seat else { return drop(reply.send(Err(LogError::closed()))) };
+        let Some(mut stamp) = self.admit(records, reply) else { return };
+        for record in records {
+            let header = stamped(record, &stamp);
+            stamp.sequence = header.sequence;
+            if let Err(error) = self.send(seat, header.sequence, &header, &record.body) {
                 // The producer's own bounds are above the line's, so this is its end.
                 tracing::error!(partition = self.shared.part.id.0, %error, "the producer takes nothing more: the writer ends");
-                line.fail();
+                self.shared.with_line(Line::fail);
+                self.shared.drained.notify_waiters();
                 return;
             }
         }
     }
 
-    /// Takes no more calls, waits until all are answered, leaves a hint and ends the producer.
+    /// Puts a call in line; the validity rule's state before its first record. A call that finds no room is answered.
+    fn admit(&self, records: &[NewRecord], reply: oneshot::Sender<Appended>) -> Option<Validity> {
+        let bytes = records.iter().map(|record| HEADER_BYTES + record.body.len()).sum();
+        let mut state = self.shared.state.lock();
+        let State::Serving(line) = &mut *state else {
+            drop(reply.send(Err(LogError::closed())));
+            return None;
+        };
+        if let Err(error) = line.admits(records.len(), bytes) {
+            drop(reply.send(Err(error)));
+            return None;
+        }
+        let stamp = Validity { sequence: line.sequence, ..line.acks.state() };
+        line.sequence += records.len() as u64;
+        let call = Call { first: stamp.sequence + 1, count: records.len() as u64, bytes, offset: 0, since: Instant::now(), reply };
+        line.push(call);
+        Some(stamp)
+    }
+
+    /// Takes no more calls, waits until all are answered, leaves a hint and its seat.
     pub(super) async fn close(&self) {
         self.shared.with_line(|line| line.closed = true);
         loop {
@@ -253,11 +217,10 @@ impl Writer {
             }
             drained.await;
         }
-        let client = self.client.lock().take();
+        drop(self.seat.lock().take());
         let shared = Arc::clone(&self.shared);
         // Nothing is left to fail: what is in line was answered, and the hint may be lost.
         let _ = blocking(move || {
-            drop(client);
             if let Some(known) = shared.with_line(|line| line.known) {
                 shared.part.remember(known);
                 hints::leave(&shared.cluster, &shared.part, known, CommitMode::Sync);
@@ -265,15 +228,6 @@ impl Writer {
             Ok(())
         })
         .await;
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        if let Some(client) = self.client.lock().take() {
-            client.purge(PurgeConfig::default().queue());
-            drop_behind(client);
-        }
     }
 }
 

@@ -1,16 +1,15 @@
-//! The log on a real Kafka beside Kafka's own tools, in turns on one broker: records appended and acknowledged as a write loop does, beside
-//! `kafka-producer-perf-test`; records read and decoded as a projector does, beside `kafka-consumer-perf-test`, which decodes nothing.
+//! The log on a real Kafka beside Kafka's own tools, in turns on one broker: records appended and acknowledged as a write loop does under load,
+//! many a call and the calls awaited in order, beside `kafka-producer-perf-test`; records read and decoded as a projector does, beside `kafka-consumer-perf-test`, which decodes nothing.
 //!
 //! A record is as large as the tool's, its header included; partitions, acks and batching are the same. What was appended is counted
 //! in the log, and what is read is decoded to the last event, or the bench fails.
 
+use std::collections::VecDeque;
 use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use infra::log::kafka::{KafkaLog, KafkaOptions, KafkaUrl};
 use infra::log::{EventLog, LogLayout, PartitionWriter, ReadLimits};
 use schemas::events::{Event, PostPublished, Visibility};
@@ -24,11 +23,11 @@ use crate::cluster::{Cluster, Kind, Options, kafka_tool};
 
 /// Bytes of a record with its header.
 const RECORD_BYTES: usize = 300;
-/// Appends under way in each partition.
-const IN_FLIGHT: usize = 4_096;
+/// Records under way in each partition: a write loop has up to 16 calls of 1,024 (commands/src/handle/options.rs).
+const IN_FLIGHT: u64 = 4_096;
 /// Records and bytes of one read, as a rebuild asks for them.
 const READ: ReadLimits = ReadLimits { records: 4_096, bytes: 4 << 20 };
-/// The tool's settings that are the log's own (infra/src/log/kafka/options.rs).
+/// The tool's settings: the log's own (infra/src/log/kafka/options.rs), but for the requests in flight, where the tool does best with its five.
 const PRODUCER: [&str; 5] =
     ["acks=all", "enable.idempotence=true", "linger.ms=0", "batch.size=1000000", "max.in.flight.requests.per.connection=5"];
 
@@ -92,7 +91,9 @@ impl Found {
     fn tell(self, args: &LogArgs, report: &mut Report) {
         let (records, partitions) = (args.log_records, args.log_partitions);
         report.note("log_server", "Kafka 4.3.1, one broker on this machine, whose processor time both sides share");
-        let method = format!("{records} records of {RECORD_BYTES} B a turn, {partitions} partitions, {}", PRODUCER.join(" "));
+        let call = args.log_call_records;
+        let set = format!("{} {}", PRODUCER.join(" "), args.log_set.join(" "));
+        let method = format!("{records} records of {RECORD_BYTES} B a turn, {call} a call, {partitions} partitions, {}", set.trim());
         report.note("log_method", method);
         report.add_spread("log_append", "_per_s", &self.appends);
         report.add_spread("log_producer_perf_test", "_per_s", &self.tool_appends);
@@ -105,28 +106,33 @@ impl Found {
     }
 }
 
-fn url(brokers: &str, turn: u32) -> Result<KafkaUrl> {
-    Ok(format!("kafka://{brokers}/bench{turn}?rf=1").parse::<KafkaUrl>()?)
+fn url(brokers: &str, turn: u32, args: &LogArgs) -> Result<KafkaUrl> {
+    let mut url = format!("kafka://{brokers}/bench{turn}?rf=1").parse::<KafkaUrl>()?;
+    for property in &args.log_set {
+        let (name, value) = property.split_once('=').with_context(|| format!("{property:?} is not name=value"))?;
+        url.set(name, value)?;
+    }
+    Ok(url)
 }
 
 /// Appends all records, then reads and decodes them through a log that has nothing in memory.
 async fn ours(brokers: &str, args: &LogArgs, turn: u32) -> Result<Turn> {
     let layout = LogLayout { generation: 1, partitions: args.log_partitions };
-    let log = KafkaLog::open(KafkaOptions::new(url(brokers, turn)?, layout)).await?;
+    let log = KafkaLog::open(KafkaOptions::new(url(brokers, turn, args)?, layout)).await?;
     let mut writers = Vec::new();
     for partition in layout.partition_ids() {
         writers.push(log.open_writer(partition, "bench").await?);
     }
     let (body, each) = (record_body()?, args.log_records / u64::from(args.log_partitions));
     let watch = Stopwatch::start();
-    let lanes: Vec<_> = writers.into_iter().map(|writer| tokio::spawn(append(writer, body.clone(), each))).collect();
+    let lanes: Vec<_> = writers.into_iter().map(|writer| tokio::spawn(append(writer, body.clone(), each, args.log_call_records))).collect();
     for lane in lanes {
         lane.await.context("a writer panicked")??;
     }
     let append = watch.spent();
     let appended = each * u64::from(args.log_partitions);
     log.close().await?;
-    let log = KafkaLog::open(KafkaOptions::new(url(brokers, turn)?, layout)).await?;
+    let log = KafkaLog::open(KafkaOptions::new(url(brokers, turn, args)?, layout)).await?;
     let watch = Stopwatch::start();
     let lanes: Vec<_> = layout.partition_ids().map(|partition| tokio::spawn(read(log.clone(), partition))).collect();
     let mut decoded = 0;
@@ -139,21 +145,23 @@ async fn ours(brokers: &str, args: &LogArgs, turn: u32) -> Result<Turn> {
     Ok(Turn { records: appended as f64, append, read })
 }
 
-async fn append(writer: Arc<dyn PartitionWriter>, body: Bytes, count: u64) -> Result<()> {
-    let mut under_way = FuturesUnordered::new();
-    for number in 1..=count {
-        let command_id = CommandId(u128::from(number));
-        let (causation, trace) = (CommandId(0), TraceContext::default());
-        let record = NewRecord { command_id, actor: AccountId(1), time_ms: 1, causation, trace, body: body.clone() };
-        under_way.push(writer.append(vec![record]));
-        if under_way.len() >= IN_FLIGHT
-            && let Some(done) = under_way.next().await
+async fn append(writer: Arc<dyn PartitionWriter>, body: Bytes, count: u64, call_records: u64) -> Result<()> {
+    let mut under_way = VecDeque::new();
+    let numbers: Vec<u64> = (1..=count).collect();
+    for numbers in numbers.chunks(call_records as usize) {
+        let records = numbers.iter().map(|number| {
+            let (command_id, causation, trace) = (CommandId(u128::from(*number)), CommandId(0), TraceContext::default());
+            NewRecord { command_id, actor: AccountId(1), time_ms: 1, causation, trace, body: body.clone() }
+        });
+        under_way.push_back(writer.append(records.collect()));
+        if under_way.len() as u64 * call_records >= IN_FLIGHT
+            && let Some(oldest) = under_way.pop_front()
         {
-            done?;
+            oldest.await?;
         }
     }
-    while let Some(done) = under_way.next().await {
-        done?;
+    for rest in under_way {
+        rest.await?;
     }
     Ok(())
 }

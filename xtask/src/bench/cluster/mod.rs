@@ -62,6 +62,12 @@ struct LogArgs {
     /// Log: partitions.
     #[arg(long, default_value_t = 6)]
     log_partitions: u16,
+    /// Log: records of one call to append.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=4_096))]
+    log_call_records: u64,
+    /// Log: a property of librdkafka, as `name=value`; again for more.
+    #[arg(long)]
+    log_set: Vec<String>,
 }
 
 /// How much to measure of home timelines on CQL.

@@ -109,13 +109,24 @@ impl CqlClient {
         rows.collect::<Result<_, _>>().map_err(|error| failed(&error))
     }
 
-    /// Runs statements as one logged batch: in the end all of them are done, or none.
-    pub async fn batch(&self, batch: &Batch, values: Vec<impl SerializeRow>) -> Result<(), CqlFailure> {
+    /// Where rows lie first: those of one place go well in one request, whose receiver then passes none of them on.
+    pub(crate) fn places<'a, V: SerializeRow + 'a>(&self, statement: &PreparedStatement, rows: impl Iterator<Item = &'a V>) -> Vec<Place> {
+        let state = self.session.get_cluster_state();
+        let place = |row: &V| {
+            let token = statement.calculate_token(row).ok().flatten()?;
+            let replicas = state.get_token_endpoints(&self.keyspace, statement.get_table_name()?, token);
+            replicas.first().map(|(node, shard)| (node.host_id.as_u128(), *shard))
+        };
+        rows.map(place).collect()
+    }
+
+    /// Runs statements as one batch; if it is a logged one, in the end all of them are done, or none.
+    pub async fn batch(&self, batch: &Batch, values: &[impl SerializeRow]) -> Result<(), CqlFailure> {
         let mut attempt = 0;
         loop {
             let outcome = {
                 let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
-                Box::pin(self.session.batch(batch, &values)).await
+                Box::pin(self.session.batch(batch, values)).await
             };
             match outcome {
                 Ok(_) => return Ok(()),
@@ -144,12 +155,20 @@ impl CqlClient {
     }
 }
 
+/// A node by its id, and its processor that has the row; nothing, where that is not known.
+pub(crate) type Place = Option<(u128, u32)>;
+
 /// Something that is done beside others.
 pub(crate) type Work<'a, T> = BoxFuture<'a, Result<T, CqlFailure>>;
 
 /// Waits for all of them, so many at a time; the first failure ends it.
 pub(crate) async fn all<T: Send>(work: Vec<Work<'_, T>>) -> Result<Vec<T>, CqlFailure> {
     stream::iter(work).buffered(IN_FLIGHT_MAX).try_collect().await
+}
+
+/// Waits until all are done, so many at a time and in any order; the first failure ends it.
+pub(crate) async fn done(work: Vec<Work<'_, ()>>) -> Result<(), CqlFailure> {
+    stream::iter(work).buffer_unordered(IN_FLIGHT_MAX).try_collect().await
 }
 
 /// The statement, prepared at its first use.

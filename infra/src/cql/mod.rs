@@ -9,6 +9,6 @@ mod migrate;
 
 pub use address::{BadCqlUrl, CqlUrl, Replication};
 pub use client::CqlClient;
-pub(crate) use client::{Work, all, prepared_once};
+pub(crate) use client::{Place, Work, all, done, prepared_once};
 pub use failure::CqlFailure;
 pub use migrate::{Migrated, check, migrate};

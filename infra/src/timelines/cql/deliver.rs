@@ -2,24 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::FutureExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use rustc_hash::FxHashMap;
 use schemas::AccountId;
 
 use super::CqlTimelines;
 use super::block::{ENTRIES_MAX, Item, window_of};
-use super::tables::{AUDIENCE_PAGE, Listener};
-use crate::cql::{CqlFailure, Work, all};
+use super::tables::{AUDIENCE_PAGE, Block, Listener};
+use crate::cql::CqlFailure;
 use crate::timelines::{TimelineError, TimelineOp};
 
 /// Deliveries gathered in memory before they are written, 24 bytes each and their share of the map.
 const GATHERED_MAX: usize = 200_000;
 /// Authors whose audience is read at once.
-const AUTHORS_AT_ONCE: usize = 32;
+const AUTHORS_AT_ONCE: usize = 64;
 /// Writes made ready at once.
 const BLOCKS_AT_ONCE: usize = 4_096;
 
 /// What is to be written: by reader and window.
-type Gathered = BTreeMap<(Listener, i64), Vec<Item>>;
+type Gathered = FxHashMap<(Listener, i64), Vec<Item>>;
 
 fn delivered(op: &TimelineOp) -> Option<Item> {
     match op {
@@ -39,25 +40,21 @@ impl CqlTimelines {
         // Both kinds of knowledge are as of before the audiences are read.
         self.shared.recent(&self.tables).await?;
         of_authors.retain(|author, _| !self.shared.is_settled(*author));
-        let mut gathered = Gathered::new();
+        let mut gathered = Gathered::default();
         let mut count = 0;
-        let of_authors: Vec<_> = of_authors.into_iter().collect();
-        for some in of_authors.chunks(AUTHORS_AT_ONCE) {
-            let mut reads: Vec<Work<'_, Vec<Listener>>> = Vec::with_capacity(some.len());
-            for (author, _) in some {
-                reads.push(self.audience(*author).boxed());
-            }
-            let audiences = all(reads).await?;
-            for ((_, items), audience) in some.iter().zip(audiences) {
-                for listener in audience {
-                    for item in items {
-                        gathered.entry((listener, window_of(item.entry.post, self.options.window_bits))).or_default().push(*item);
-                    }
-                    count += items.len();
-                    if count >= GATHERED_MAX {
-                        self.write(std::mem::take(&mut gathered)).await?;
-                        count = 0;
-                    }
+        let reads =
+            of_authors.into_iter().map(|(author, items)| async move { self.audience(author).await.map(|audience| (audience, items)) });
+        // In the order of authors: what is delivered again makes the same blocks.
+        let mut audiences = stream::iter(reads).buffered(AUTHORS_AT_ONCE);
+        while let Some((audience, items)) = audiences.try_next().await.map_err(TimelineError::from)? {
+            for listener in audience {
+                for item in &items {
+                    gathered.entry((listener, window_of(item.entry.post, self.options.window_bits))).or_default().push(*item);
+                }
+                count += items.len();
+                if count >= GATHERED_MAX {
+                    self.write(std::mem::take(&mut gathered)).await?;
+                    count = 0;
                 }
             }
         }
@@ -83,23 +80,19 @@ impl CqlTimelines {
         let deliveries: usize = gathered.values().map(Vec::len).sum();
         let mut blocks = Vec::with_capacity(gathered.len());
         for ((listener, window), items) in &gathered {
-            blocks.extend(items.chunks(ENTRIES_MAX).map(|items| (*listener, *window, items)));
+            blocks.extend(items.chunks(ENTRIES_MAX).map(|items| Block { listener: *listener, window: *window, items }));
         }
         metrics::counter!("roost_timeline_deliveries_total").increment(deliveries as u64);
         metrics::counter!("roost_timeline_blocks_total").increment(blocks.len() as u64);
         for some in blocks.chunks(BLOCKS_AT_ONCE) {
-            let mut work: Vec<Work<'_, ()>> = Vec::with_capacity(some.len());
-            for (listener, window, items) in some {
-                work.push(self.tables.put_block(*listener, *window, items, self.options.rest_s()).boxed());
-            }
-            all(work).await?;
+            self.tables.put_blocks(some, self.options.rest_s()).await?;
         }
         Ok(())
     }
 
     /// Packs items for one reader.
     pub(super) fn gather(&self, listener: Listener, items: impl Iterator<Item = Item>) -> Gathered {
-        let mut gathered = Gathered::new();
+        let mut gathered = Gathered::default();
         for item in items {
             gathered.entry((listener, window_of(item.entry.post, self.options.window_bits))).or_default().push(item);
         }

@@ -172,7 +172,7 @@ impl CqlViews {
                 values.push(of_row);
             }
         }
-        Ok(self.client.batch(&batch, values).await?)
+        Ok(self.client.batch(&batch, &values).await?)
     }
 }
 

@@ -36,6 +36,21 @@ fn posted_here_is_read_there((here, there, third): (&Server, &Server, &Server), 
     assert_eq!(seen["favourites_count"], 1, "{text}");
 }
 
+/// Sends a batch here, and reads what it came to there.
+fn batch_keeps_its_order(here: &Server, there: &Server, member: &Member) {
+    let lines: String = (0..300).map(|n| format!("{{\"do\":\"statuses.create\",\"status\":\"line {n}\"}}\n")).collect();
+    let (answer, position) = here.send_lines("/api/roost/v1/batch", member, &lines);
+    let id = |line: &str| -> u64 {
+        let line: Value = serde_json::from_str(line).expect("a result");
+        line["id"].as_str().and_then(|id| id.parse().ok()).expect("an id")
+    };
+    let made: Vec<u64> = answer.lines().map(id).collect();
+    assert!(made.len() == 300 && made.is_sorted_by(|a, b| a < b), "{answer}");
+    let newest = there.get_after(&format!("/api/v1/accounts/{}/statuses?limit=3", member.id), member, &position);
+    assert_eq!(ids(&newest), made.iter().rev().take(3).map(u64::to_string).collect::<Vec<_>>());
+    assert_eq!(newest[0]["content"], "<p>line 299</p>");
+}
+
 #[test]
 fn two_of_each_role_serve_as_one() {
     let place = Place::new();
@@ -55,6 +70,11 @@ fn two_of_each_role_serve_as_one() {
     let refused = projects.ops_post("/ops/rebuild").body;
     assert!(refused.contains("other processes project some of the partitions"), "{refused}");
 
+    // A batch of each member through each server: whoever decides, lines keep their order.
+    for (server, member) in [(&reads, &ana), (&writes, &ana), (&more_writes, &bob), (&more_reads, &bob)] {
+        batch_keeps_its_order(server, &more_reads, member);
+    }
+
     drop((writes, projects, reads));
     wait_for("the others take over", || with(&more_writes, "writes") == 4 && with(&more_projects, "projects") == 4);
     assert_eq!(more_writes.ops("/readyz").status, 200);
@@ -70,5 +90,6 @@ fn only_processes_of_the_instance_pass_commands_on() {
     let place = Place::new();
     let writes = place.server("commands");
     assert_eq!(writes.ops_send("/internal/commands", &json!({})).status, 401);
+    assert_eq!(writes.ops_send("/internal/commands/many", &json!({})).status, 401);
     assert_eq!(writes.call("POST", "/internal/commands", None, Some(json!({}))).status, 404, "not on the clients' port");
 }

@@ -33,6 +33,21 @@ impl WriteSide {
         results
     }
 
+    /// Executes commands that another process passed on, in order: nothing for those whose partition is not this process's (any more).
+    pub async fn execute_all_here(&self, envelopes: Vec<Envelope>) -> Vec<Option<Result<Receipt, CommandError>>> {
+        let mut results = vec![Err(not_here()); envelopes.len()];
+        let (in_line, rest) = self.put_all(envelopes, &mut results);
+        let caused = self.wait_for(in_line, &mut results).await;
+        self.follow_up(caused, &mut results).await;
+        let mut results: Vec<_> = results.into_iter().map(Some).collect();
+        for (number, _) in rest {
+            if let Some(slot) = results.get_mut(number) {
+                *slot = None;
+            }
+        }
+        results
+    }
+
     /// Puts in line what is decided here. From the first of a partition that is not, all of that partition are the rest.
     fn put_all(&self, envelopes: Vec<Envelope>, results: &mut Results) -> (Vec<InLine>, Vec<(usize, Envelope)>) {
         let (mut in_line, mut rest) = (Vec::with_capacity(envelopes.len()), Vec::new());

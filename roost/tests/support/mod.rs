@@ -161,6 +161,16 @@ impl Server {
         (reply.json(), position.expect("a write says where it is"))
     }
 
+    /// Writes many in one request, and also returns the position that they ended at.
+    pub fn send_lines(&self, path: &str, member: &Member, lines: &str) -> (String, String) {
+        let request = self.agent.post(self.url(path)).header("authorization", format!("Bearer {}", member.token));
+        let response = request.send(lines).expect("the server answers");
+        let position = response.headers().get("roost-position").and_then(|position| position.to_str().ok()).map(str::to_owned);
+        let reply = read(response);
+        assert_eq!(reply.status, 200, "POST {path}: {}", reply.body);
+        (reply.body, position.expect("a write says where it is"))
+    }
+
     /// Reads what is there once the views have passed a position.
     pub fn get_after(&self, path: &str, member: &Member, position: &str) -> Value {
         let request = self.agent.get(self.url(path)).header("authorization", format!("Bearer {}", member.token));

@@ -53,6 +53,26 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Answer, BadMessage> {
     decode(bytes)
 }
 
+/// Encodes commands of one partition, in order.
+pub fn encode_envelopes(envelopes: &[Envelope]) -> Bytes {
+    encode(&envelopes)
+}
+
+/// Decodes commands of one partition, in order.
+pub fn decode_envelopes(bytes: &[u8]) -> Result<Vec<Envelope>, BadMessage> {
+    decode(bytes)
+}
+
+/// Encodes an answer for each of many commands, in their order.
+pub fn encode_answers(answers: &[Answer]) -> Bytes {
+    encode(&answers)
+}
+
+/// Decodes an answer for each of many commands, in their order.
+pub fn decode_answers(bytes: &[u8]) -> Result<Vec<Answer>, BadMessage> {
+    decode(bytes)
+}
+
 fn encode<T: Serialize>(message: &T) -> Bytes {
     postcard::to_extend(message, vec![VERSION]).map(Bytes::from).expect("messages are plain data: writing them to memory cannot fail")
 }
@@ -91,8 +111,12 @@ mod tests {
             decided(Err(CommandError::Unknown("cut off".into()))),
             Answer::NotHere,
         ] {
-            assert_eq!(decode_answer(&encode_answer(&answer)), Ok(answer));
+            assert_eq!(decode_answer(&encode_answer(&answer)), Ok(answer.clone()));
+            let many = vec![answer, Answer::NotHere];
+            assert_eq!(decode_answers(&encode_answers(&many)), Ok(many));
         }
+        let many = vec![envelope(); 2];
+        assert_eq!(decode_envelopes(&encode_envelopes(&many)), Ok(many));
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub(crate) struct Cluster {
     record: Record,
     /// Processes of ours, to be waited for when they end.
     children: BTreeMap<String, Child>,
+    /// Kept for as long as this program runs: also while a server of ours is down.
+    ports: Vec<ports::Pair>,
     /// Whether dropping it ends it.
     passing: bool,
 }
@@ -108,7 +110,7 @@ impl Cluster {
 
     fn attach(folder: PathBuf) -> Result<Option<Self>> {
         let record = Record::load(&folder)?;
-        Ok(record.map(|record| Self { folder, record, children: BTreeMap::new(), passing: false }))
+        Ok(record.map(|record| Self { folder, record, children: BTreeMap::new(), ports: Vec::new(), passing: false }))
     }
 
     /// Returns whether it has exactly these servers and all of them run.
@@ -124,7 +126,7 @@ impl Cluster {
         let record = Record { owner, mark, servers: Vec::new() };
         record.save(&folder)?;
         // From here on dropping it on an error removes what was begun.
-        let mut cluster = Self { folder, record, children: BTreeMap::new(), passing: true };
+        let mut cluster = Self { folder, record, children: BTreeMap::new(), ports: Vec::new(), passing: true };
         cluster.prepare(options)?;
         cluster.format()?;
         let names = cluster.names();
@@ -139,16 +141,15 @@ impl Cluster {
     /// Chooses ports, fetches programs and writes configuration files.
     fn prepare(&mut self, options: &Options) -> Result<()> {
         let first = |kind: Kind| kind.port() + if self.record.owner.is_some() { PASSING_PORTS } else { 0 };
-        let mut taken: Vec<u16> = Vec::new();
         for kind in Kind::ALL.into_iter().filter(|kind| options.kinds.contains(kind)) {
             let java = choose_java(kind)?;
             let package = kind.package(java.release);
             let library = maven::fetch(package, &parent()?.join("libraries"), &|told| eprintln!("cluster: {told}"))?;
             let mut client_ports = Vec::new();
             for _ in 0..options.count(kind) {
-                let port = ports::pair(first(kind), &taken)?;
-                taken.extend([port, port + 1]);
-                client_ports.push(port);
+                let pair = ports::pair(first(kind))?;
+                client_ports.push(pair.port);
+                self.ports.push(pair);
             }
             for (number, port) in (1..).zip(&client_ports) {
                 let name = if kind == Kind::Kafka { format!("kafka-{number}") } else { kind.name().to_owned() };

@@ -40,7 +40,7 @@ pub(super) struct Shared {
 /// A writer begins as one that waits for its start to be delivered.
 enum State {
     Starting(Option<oneshot::Sender<Result<Offset, String>>>),
-    Serving(Line),
+    Serving(Box<Line>),
 }
 
 impl Shared {
@@ -139,7 +139,7 @@ impl Shared {
 
     /// From now on the writer serves.
     pub(super) fn serve(&self, line: Line) {
-        *self.state.lock() = State::Serving(line);
+        *self.state.lock() = State::Serving(Box::new(line));
     }
 }
 

@@ -9,6 +9,8 @@ mod cqrs;
 mod fanout;
 mod home;
 mod postgres;
+#[cfg(feature = "rocksdb")]
+mod rocks;
 mod turns;
 
 use anyhow::{Context, Result, bail};
@@ -22,6 +24,8 @@ enum Side {
     Cqrs(cqrs::Side),
     Fanout(fanout::Side),
     Home(home::Side),
+    #[cfg(feature = "rocksdb")]
+    Rocks(rocks::Side),
 }
 
 impl Side {
@@ -31,6 +35,8 @@ impl Side {
             "cqrs-es" => Self::Cqrs(cqrs::Side::default()),
             "fanout" => Self::Fanout(fanout::Side::default()),
             "home" => Self::Home(home::Side::default()),
+            #[cfg(feature = "rocksdb")]
+            "rocksdb" => Self::Rocks(rocks::Side::default()),
             other => bail!("there is no bench {other} in this build"),
         })
     }
@@ -41,6 +47,8 @@ impl Side {
             Self::Cqrs(side) => side.answer(serde_json::from_str(line)?).await,
             Self::Fanout(side) => side.answer(serde_json::from_str(line)?).await,
             Self::Home(side) => side.answer(serde_json::from_str(line)?).await,
+            #[cfg(feature = "rocksdb")]
+            Self::Rocks(side) => side.answer(serde_json::from_str(line)?),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Feeds are compared with the naive reference before and after anything is timed. A delivery is one entry written to one ring; how many
 //! there must be follows from the graph, not from what the engine says. Two threads apply, each the posts of its half of the authors, as
-//! two partitions do, neither running ahead of the other by more than a few batches. Rings are touched before timing.
+//! two partitions do, neither running ahead of the other by more than a few batches. Rings are touched before timing. Bare writes of the
+//! same posts into rings of the same shape take turns with it: the limit of the machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,8 @@ use schemas::{AccountId, PartitionId, PostId, Snowflake};
 
 use super::dice::Dice;
 use super::peers::{self, fanout::Peer};
-use super::report::{Report, Spent, Stopwatch, latencies, micros};
+use super::raw_rings::{RawRings, report_distance};
+use super::report::{Report, Spent, Stopwatch, latencies, micros, whole};
 use super::w1::W1;
 
 pub(super) const SEED: u64 = 1;
@@ -68,6 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Report> {
     measure(&w1, &w1.readers().collect::<Vec<_>>(), "readers_hot_", &mut report)?;
     measure(&w1, &(0..w1.accounts()).collect::<Vec<_>>(), "all_hot_", &mut report)?;
     report.add_peak_memory();
+    report.note("peak_rss", "with the rings of bare writes, which are as large as ours");
     Ok(report)
 }
 
@@ -115,6 +118,13 @@ impl Posts {
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         let posted = |op: &TimelineOp| if let TimelineOp::Posted(entry) = op { Some(*entry) } else { None };
         self.batches.iter().flatten().flatten().filter_map(posted)
+    }
+
+    /// Ids and authors of both threads' posts, the oldest first.
+    pub(super) fn in_order(&self) -> Vec<(u64, u32)> {
+        let mut all: Vec<(u64, u32)> = self.entries().map(|entry| (entry.post.0, number(entry.author))).collect();
+        all.sort_unstable();
+        all
     }
 }
 
@@ -257,16 +267,20 @@ impl Bench {
         Ok(watch.spent().cpu.as_secs_f64() * 1e6 / SAMPLED_PAGES as f64)
     }
 
-    /// Compares pages of a sample of readers with the reference.
-    fn check(&mut self, readers: &[u32]) -> anyhow::Result<()> {
+    /// Compares pages of a sample of readers, and what bare rings hold of as many entries, with the reference.
+    fn check(&mut self, limit: &RawRings, readers: &[u32]) -> anyhow::Result<()> {
         let naive = NaiveTimelines::new(self.source.clone());
         for _ in 0..SAMPLED_READERS {
             let reader = readers.get(self.dice.below(readers.len() as u32) as usize).copied().context("no account reads")?;
+            let bare = limit.newest(reader, 3 * PAGE);
+            let mut bare = bare.chunks(PAGE);
             let mut stretch = Stretch { limit: PAGE, ..Stretch::default() };
             for page in 0..3 {
                 let wanted = block_on(naive.home(id(reader), stretch))??;
                 let found = block_on(self.timelines.home(id(reader), stretch))??;
                 ensure!(found == wanted, "page {page} of reader {reader} differs from the reference");
+                let bare = bare.next().unwrap_or_default();
+                ensure!(wanted.iter().map(|entry| &entry.post.0).eq(bare), "the bare ring of reader {reader} differs from the reference");
                 stretch.below = wanted.last().map(|entry| entry.post);
             }
         }
@@ -278,21 +292,35 @@ fn measure(w1: &Arc<W1>, readers: &[u32], prefix: &str, report: &mut Report) -> 
     let began = Instant::now();
     let mut bench = Bench::new(w1, readers)?;
     let cold_us = began.elapsed().as_secs_f64() * 1e6 / readers.len().max(1) as f64;
+    let mut limit = RawRings::new(w1, readers);
     // A first, discarded run is what the comparison with the reference looks at.
     let posts = bench.draw(DELIVERIES_PER_RUN / 4);
     bench.apply(&posts, &mut latencies())?;
-    bench.check(readers)?;
-    let (mut rates, mut cpu_s, mut deliveries, mut batches_us) = (Vec::new(), 0.0, 0, latencies());
-    for _ in 0..RUNS {
+    limit.write(&posts.in_order());
+    bench.check(&limit, readers)?;
+    let (mut rates, mut limits, mut cpu_s, mut deliveries, mut batches_us) = (Vec::new(), Vec::new(), 0.0, 0, latencies());
+    for run in 0..RUNS {
+        // Bare rings keep the order in which entries come.
+        bench.next_ms();
         let posts = bench.draw(DELIVERIES_PER_RUN);
+        // Neither is first in all turns.
+        if run % 2 == 1 {
+            limits.push(bare_rate(&mut limit, &posts));
+        }
         let spent = bench.apply(&posts, &mut batches_us)?;
+        if run % 2 == 0 {
+            limits.push(bare_rate(&mut limit, &posts));
+        }
         cpu_s += spent.cpu.as_secs_f64();
         rates.push(posts.deliveries as f64 / spent.wall.as_secs_f64());
         deliveries += posts.deliveries;
     }
-    bench.check(readers)?;
+    bench.check(&limit, readers)?;
+    drop(limit);
     let stats = bench.timelines.stats();
     report.add_spread(&format!("{prefix}rate"), "_per_s", &rates);
+    report.add_spread(&format!("{prefix}limit_rate"), "_per_s", &limits);
+    report_distance(prefix, &rates, &limits, report);
     report.add_latencies(&format!("{prefix}batch_"), &batches_us);
     report.add(format!("{prefix}cpu_s_per_million"), cpu_s * 1e6 / deliveries as f64);
     report.add(format!("{prefix}rings"), stats.rings as f64);
@@ -302,6 +330,14 @@ fn measure(w1: &Arc<W1>, readers: &[u32], prefix: &str, report: &mut Report) -> 
     report.add(format!("{prefix}warm_page_us"), bench.pages_us(readers)?);
     report.add(format!("{prefix}celebrity_post_ms"), bench.celebrity_post_ms()?);
     Ok(())
+}
+
+/// Writes posts into bare rings; deliveries per second.
+pub(super) fn bare_rate(limit: &mut RawRings, posts: &Posts) -> f64 {
+    let in_order = posts.in_order();
+    let watch = Stopwatch::start();
+    limit.write(&in_order);
+    whole(posts.deliveries) / watch.spent().wall.as_secs_f64()
 }
 
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {

@@ -48,8 +48,8 @@ enum Bench {
     Append(append::Args),
     /// Deliveries of posts into home timelines, in process, on workload W1.
     ///
-    /// Every edge of the graph is pushed; first to the accounts that read, then to everybody. Feeds equal the naive reference before and after,
-    /// or the bench fails.
+    /// Every edge of the graph is pushed; first to the accounts that read, then to everybody. Bare writes of 16-byte entries into rings of the
+    /// same shape take turns with it; `of_limit` is the ratio. Feeds equal the naive reference before and after, or the bench fails.
     Fanout(fanout::Args),
     /// Pages of the home timeline, in process and over HTTP beside a static body of the same size.
     ///
@@ -84,7 +84,8 @@ enum Bench {
     /// Forward, every post of a history is delivered in order to everybody who reads, by the engine on two threads and by bare writes of
     /// 16-byte entries into rings of the same shape, in turns; `forward_of_limit` is their ratio. Newest-first, rings are filled by a first
     /// page from the newest posts of whom each reader follows, for histories of 1, 4 and 16 times the length in turns; what a reader costs
-    /// must not follow the length. Whole rings of some readers equal the naive reference, or the bench fails.
+    /// must not follow the length. A --peer loads the same in bulk. Whole timelines of some readers equal the naive reference, or the bench
+    /// fails.
     Rebuild(rebuild::Args),
     /// Adaptive push and pull beside push-all, pull-all and fixed thresholds, in process: processor time per served page.
     ///

@@ -4,6 +4,8 @@
 //! and sorted; each thread owns its share of the rings, walks all posts in order, and writes one entry for each of its readers. What the
 //! engine does beside - packed lists, locks, late posts, floors - is the distance to this.
 
+use super::peers::ratios;
+use super::report::{Report, median};
 use super::w1::W1;
 use std::ops::Range;
 
@@ -58,6 +60,13 @@ impl RawRings {
         let Some(seat) = self.seats.get(&reader) else { return Vec::new() };
         self.shares.get(seat % THREADS).map_or_else(Vec::new, |share| share.newest(seat / THREADS, limit))
     }
+}
+
+/// Adds which part of the limit was reached, from rates of the same turns, and how many times faster the limit is.
+pub(super) fn report_distance(prefix: &str, reached: &[f64], limit: &[f64], report: &mut Report) {
+    let ratios = ratios(reached, limit);
+    report.add_spread(&format!("{prefix}of_limit"), "_ratio", &ratios);
+    report.add(format!("{prefix}limit_distance"), 1.0 / median(&ratios).max(f64::MIN_POSITIVE));
 }
 
 impl Share {

@@ -1,19 +1,22 @@
 //! Rebuilding all home timelines: forward, every post of a history delivered in order; and newest-first, each reader's from the newest
 //! posts of whom it follows.
 //!
-//! Forward is cut into equal turns that the engine and bare ring writes take one after the other. Newest-first is what the engine itself
-//! does after a loss, reader by reader: its cost must not grow with the history. Whatever delivers is a [`Side`], and its timelines equal
-//! the naive reference, or the bench fails.
+//! Forward is cut into equal turns that the engine, bare ring writes and a peer take one after the other. Newest-first is what the engine
+//! itself does after a loss, reader by reader: its cost must not grow with the history. Whatever delivers is a [`Side`], and its timelines
+//! equal the naive reference, or the bench fails.
 
 mod forward;
 mod newest;
 
 use super::dice::Dice;
 use super::history::{History, Published, id};
-use super::report::{Report, forget_peak_memory, median, whole};
+use super::peers::{self, ratios, rebuild::Peer};
+use super::raw_rings::report_distance;
+use super::report::{Report, forget_peak_memory, whole};
 use super::w1::W1;
 use anyhow::{Result, ensure};
-use forward::{Bare, Engine, Piece, Side, Turns};
+use forward::{Bare, Engine};
+pub(super) use forward::{Piece, Side, Turns};
 use infra::timelines::{NaiveTimelines, Stretch, Timelines};
 use schemas::{PartitionId, PostId, Snowflake};
 use std::sync::Arc;
@@ -43,6 +46,9 @@ pub(crate) struct Args {
     /// Readers whose timelines are filled newest-first in each turn, evenly spread.
     #[arg(long, default_value_t = 10_000)]
     sampled_readers: usize,
+    /// A system to load beside.
+    #[arg(long)]
+    peer: Option<Peer>,
 }
 
 /// Measures both ways of rebuilding.
@@ -60,8 +66,8 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     report.add("readers", whole(readers.len() as u64));
     report.add("history_posts", whole(posts as u64));
     forget_peak_memory();
-    forward(&history, posts, &readers, &mut report)?;
-    newest::measure(&history, posts, &w1.some_readers(args.sampled_readers), &mut report)?;
+    forward(&history, posts, &readers, args.peer, &mut report)?;
+    newest::measure(&history, posts, &w1.some_readers(args.sampled_readers), args.peer, &mut report)?;
     report.add_peak_memory();
     Ok(report)
 }
@@ -78,34 +84,43 @@ fn draw(w1: &Arc<W1>, posts: usize) -> History {
     History::new(w1.clone(), posts)
 }
 
-/// Delivers the history in turns, by the engine and by bare writes.
-fn forward(history: &Arc<History>, posts: usize, readers: &[u32], report: &mut Report) -> Result<()> {
+/// Delivers the history in turns, by the engine, by bare writes and by a peer.
+fn forward(history: &Arc<History>, posts: usize, readers: &[u32], peer: Option<Peer>, report: &mut Report) -> Result<()> {
     let published = Arc::new(Published::new(history.clone()));
     let engine = Engine::new(&published, readers)?;
     report.add("forward_subscribe_us_per_reader", engine.subscribe_us);
-    let mut sides: Vec<(Box<dyn Side>, Turns)> =
-        vec![(Box::new(engine), Turns::default()), (Box::new(Bare::new(&history.w1, readers)), Turns::default())];
+    let mut sides: Vec<Box<dyn Side>> = vec![Box::new(engine), Box::new(Bare::new(&history.w1, readers))];
+    if let Some(peer) = peer {
+        sides.extend(peers::rebuild::start(peer, &history.w1, readers, CHECKED_ENTRIES)?);
+    }
+    let mut sides: Vec<(Box<dyn Side>, Turns)> = sides.into_iter().map(|side| (side, Turns::default())).collect();
     let audiences = audiences(&history.w1, readers);
     for turn in 0..=TURNS {
         let (from, to) = (posts * turn / (TURNS + 1), posts * (turn + 1) / (TURNS + 1));
         let piece = Piece::new(history, &audiences, from, to);
         published.set(to);
-        for (side, turns) in &mut sides {
-            turns.take(&mut **side, &piece, turn > 0)?;
+        // Nobody is first in all turns.
+        let order: Box<dyn Iterator<Item = _>> = if turn % 2 == 0 { Box::new(sides.iter_mut()) } else { Box::new(sides.iter_mut().rev()) };
+        for (side, turns) in order {
+            if turn == 0 { side.warm_up(&piece)? } else { turns.take(&mut **side, &piece)? }
         }
-        if turn == 0 || turn == TURNS {
-            for (side, _) in &mut sides {
+        for (side, _) in &mut sides {
+            if turn == TURNS {
+                side.finish()?;
+            }
+            if turn == 0 || turn == TURNS {
                 check(&mut **side, &published, readers)?;
             }
         }
     }
-    for (side, turns) in &sides {
+    for (side, turns) in &mut sides {
         turns.report(side.name(), report);
+        side.report(turns, readers, report)?;
     }
-    if let [(_, engine), (_, limit), ..] = sides.as_slice() {
-        let ratios: Vec<f64> = engine.rates.iter().zip(&limit.rates).map(|(engine, limit)| engine / limit).collect();
-        report.add_spread("forward_of_limit", "_ratio", &ratios);
-        report.add("forward_limit_distance", 1.0 / median(&ratios).max(f64::MIN_POSITIVE));
+    let [(_, engine), (_, limit), beside @ ..] = sides.as_slice() else { return Ok(()) };
+    report_distance("forward_", &engine.rates, &limit.rates, report);
+    for (side, turns) in beside {
+        report.add_spread(&format!("forward_of_{}", side.name()), "_ratio", &ratios(&engine.rates, &turns.rates));
     }
     Ok(())
 }

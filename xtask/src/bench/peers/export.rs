@@ -6,6 +6,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::super::w1::W1;
+
+/// Writes who reads whom, author and reader: the hot ones among an author's followers, and a hot author itself.
+pub(super) fn follows(path: &Path, w1: &W1, hot: &[bool]) -> Result<()> {
+    let is_hot = |reader: &u32| hot.get(*reader as usize).copied().unwrap_or_default();
+    let of = |author: u32| w1.followers(author).iter().copied().chain([author]).filter(is_hot).map(move |reader| (author, reader));
+    pairs(path, (0..w1.accounts()).flat_map(of).map(|(author, reader)| (author.into(), reader.into())))
+}
+
 /// Writes pairs, a line `ONE<tab>OTHER` each.
 pub(super) fn pairs(path: &Path, pairs: impl Iterator<Item = (u64, u64)>) -> Result<()> {
     let mut file = make(path)?;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use infra::timelines::{NaiveTimelines, RingOptions, Stretch, Timelines};
 
-use super::super::fanout::{Args, Bench, Posts, SEED, block_on, id};
+use super::super::fanout::{Args, Bench, Posts, SEED, bare_rate, block_on, id};
+use super::super::raw_rings::{RawRings, report_distance};
 use super::super::report::{Report, Stopwatch, latencies};
 use super::super::w1::W1;
 use super::fanout_postgres::PostgresFanout;
@@ -105,14 +106,17 @@ pub(crate) fn run(args: &Args, peer: Peer) -> Result<Report> {
         let deliveries = side.peer.fill(&in_order(&filling), &w1, &hot)?;
         ensure!(deliveries == filling.deliveries, "{} made {deliveries} deliveries of {}", side.peer.name(), filling.deliveries);
     }
-    check(&mut bench, &mut sides, &readers, slots)?;
-    let (mut rates, mut cpu_s, mut deliveries) = (Vec::new(), 0.0, 0);
+    let mut limit = RawRings::new(&w1, &readers);
+    limit.write(&filling.in_order());
+    check(&mut bench, &limit, &mut sides, &readers, slots)?;
+    let (mut rates, mut limits, mut cpu_s, mut deliveries) = (Vec::new(), Vec::new(), 0.0, 0);
     for turn in 0..TURNS {
         // A list of Redis keeps the order in which entries come.
         bench.next_ms();
         let posts = bench.draw(args.peer_deliveries.max(1));
         // Neither side is first in all turns.
         if turn % 2 == 1 {
+            limits.push(bare_rate(&mut limit, &posts));
             turns_of(&mut sides, &posts, &w1, &hot)?;
         }
         let spent = bench.apply(&posts, &mut latencies())?;
@@ -120,10 +124,11 @@ pub(crate) fn run(args: &Args, peer: Peer) -> Result<Report> {
         cpu_s += seconds(spent.cpu);
         deliveries += posts.deliveries;
         if turn % 2 == 0 {
+            limits.push(bare_rate(&mut limit, &posts));
             turns_of(&mut sides, &posts, &w1, &hot)?;
         }
     }
-    check(&mut bench, &mut sides, &readers, slots)?;
+    check(&mut bench, &limit, &mut sides, &readers, slots)?;
     let mut report = Report::new("fanout");
     report.add("accounts", f64::from(w1.accounts()));
     report.add("edges", w1.edges() as f64);
@@ -131,6 +136,8 @@ pub(crate) fn run(args: &Args, peer: Peer) -> Result<Report> {
     report.add("entries_per_reader_max", slots as f64);
     report.add("deliveries", deliveries as f64);
     report.add_spread("rate", "_per_s", &rates);
+    report.add_spread("limit_rate", "_per_s", &limits);
+    report_distance("", &rates, &limits, &mut report);
     report.add("cpu_s_per_million", cpu_s * 1e6 / deliveries as f64);
     let stats = bench.timelines.stats();
     report.add("entry_bytes", stats.ring_bytes as f64 / stats.entries.max(1) as f64);
@@ -139,6 +146,7 @@ pub(crate) fn run(args: &Args, peer: Peer) -> Result<Report> {
         side.report(&rates, &readers, &mut report)?;
     }
     report.add_peak_memory();
+    report.note("peak_rss", "with the rings of bare writes, which are as large as ours, and the peer's clients in this process");
     Ok(report)
 }
 
@@ -164,16 +172,12 @@ fn turns_of(sides: &mut [Side], posts: &Posts, w1: &W1, hot: &[bool]) -> Result<
     Ok(())
 }
 
-/// The posts of both threads, the oldest first.
 fn in_order(posts: &Posts) -> Vec<Post> {
-    let mut all: Vec<Post> =
-        posts.entries().map(|entry| Post { id: entry.post.0, author: entry.author.0.saturating_sub(1) as u32 }).collect();
-    all.sort_unstable_by_key(|post| post.id);
-    all
+    posts.in_order().into_iter().map(|(id, author)| Post { id, author }).collect()
 }
 
-/// Compares whole timelines of a sample of readers, ours and the peers', with the reference.
-fn check(bench: &mut Bench, sides: &mut [Side], readers: &[u32], slots: usize) -> Result<()> {
+/// Compares whole timelines of a sample of readers, ours, bare ones and the peers', with the reference.
+fn check(bench: &mut Bench, limit: &RawRings, sides: &mut [Side], readers: &[u32], slots: usize) -> Result<()> {
     let naive = NaiveTimelines::new(bench.source.clone());
     let stretch = Stretch { limit: slots, ..Stretch::default() };
     for _ in 0..SAMPLED_READERS {
@@ -183,6 +187,7 @@ fn check(bench: &mut Bench, sides: &mut [Side], readers: &[u32], slots: usize) -
         let found = block_on(bench.timelines.home(id(reader), stretch))??;
         ensure!(found == wanted, "the timeline of reader {reader} differs from the reference");
         let wanted: Vec<u64> = wanted.into_iter().map(|entry| entry.post.0).collect();
+        ensure!(limit.newest(reader, slots) == wanted, "the bare ring of reader {reader} differs from the reference");
         for side in &mut *sides {
             let found = side.peer.page(reader, slots)?;
             let place = found.iter().zip(&wanted).take_while(|(found, wanted)| found == wanted).count();

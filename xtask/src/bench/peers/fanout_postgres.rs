@@ -38,9 +38,7 @@ impl PostgresFanout {
     pub(super) fn start(parent: &Path, w1: &W1, hot: &[bool], slots: usize) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("bench-peer-").tempdir_in(parent).context("cannot make a folder")?;
         let follows = folder.path().join("follows");
-        let is_hot = |reader: &u32| hot.get(*reader as usize).copied().unwrap_or_default();
-        let of = |author: u32| w1.followers(author).iter().copied().chain([author]).filter(is_hot).map(move |reader| (author, reader));
-        export::pairs(&follows, (0..w1.accounts()).flat_map(of).map(|(author, reader)| (author.into(), reader.into())))?;
+        export::follows(&follows, w1, hot)?;
         let server = Postgres::start(parent, &IN_MEMORY)?;
         let mut other = Other::start("fanout", &[])?;
         other.ask(&json!({ "do": "open", "url": server.url(), "follows": follows, "slots": slots }))?;

@@ -11,6 +11,9 @@ mod fanout_postgres;
 pub(super) mod home;
 mod other;
 mod postgres;
+pub(super) mod rebuild;
+mod rebuild_redis;
+mod rebuild_rocks;
 mod redis;
 mod resp;
 mod servers;
@@ -26,6 +29,6 @@ fn seconds(duration: Duration) -> f64 {
 }
 
 /// Each of these divided by that at its place.
-fn ratios(these: &[f64], those: &[f64]) -> Vec<f64> {
+pub(super) fn ratios(these: &[f64], those: &[f64]) -> Vec<f64> {
     these.iter().zip(those).map(|(this, that)| this / that.max(f64::MIN_POSITIVE)).collect()
 }

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::servers::command;
+use super::servers::{command, cpu_s};
 use crate::{process, root};
 
 /// The program under way; it ends with its handle.
@@ -49,6 +49,11 @@ impl Other {
         let error = answer.get("error").and_then(Value::as_str);
         ensure!(error.is_none(), "the other side failed: {}", error.unwrap_or_default());
         Ok(answer)
+    }
+
+    /// Seconds of processor time of the program.
+    pub(super) fn cpu_s(&self) -> f64 {
+        cpu_s(&self.child)
     }
 }
 

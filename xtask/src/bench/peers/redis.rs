@@ -26,8 +26,23 @@ const BELOW_MS_BITS: u32 = 16;
 pub(super) enum Shape {
     /// LPUSH and LTRIM.
     List,
+    /// RPUSH and LTRIM, the newest at the tail: a command of many entries is quicker there, as nothing has to move for them.
+    ListByTail,
     /// ZADD and ZREMRANGEBYRANK.
     SortedSet,
+}
+
+/// A post as commands name it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Id {
+    text: String,
+    score: String,
+}
+
+impl Id {
+    pub(super) fn new(post: u64) -> Self {
+        Self { text: post.to_string(), score: (post >> BELOW_MS_BITS).to_string() }
+    }
 }
 
 /// A Redis with the timelines of some readers.
@@ -36,8 +51,15 @@ pub(super) struct Redis {
     connection: Connection,
     server: Server,
     version: String,
-    depth: usize,
-    slots: usize,
+    /// Commands that leave at once.
+    pub(super) depth: usize,
+    /// Commands that wait to leave, and those that have left last.
+    added: usize,
+    under_way: usize,
+    /// Entries of a reader that are kept.
+    pub(super) slots: usize,
+    /// A list keeps what lies before or after this, a sorted set loses what has too low a rank.
+    trim: String,
     empty_bytes: u64,
     _folder: tempfile::TempDir,
 }
@@ -58,13 +80,21 @@ impl Redis {
         let server = Server::start("redis", &mut command, folder.path().join("log"), Signal::TERM, &|| {
             Connection::open(&socket).and_then(|mut connection| connection.ask(&[b"PING"])).is_ok()
         })?;
+        let trim = match shape {
+            Shape::List => (slots - 1).to_string(),
+            Shape::ListByTail => format!("-{slots}"),
+            Shape::SortedSet => format!("-{}", slots + 1),
+        };
         let mut redis = Self {
             shape,
             connection: Connection::open(&socket)?,
             server,
             version: String::new(),
             depth: DEPTHS[0],
+            added: 0,
+            under_way: 0,
             slots,
+            trim,
             empty_bytes: 0,
             _folder: folder,
         };
@@ -80,55 +110,73 @@ impl Redis {
         Ok(found.with_context(|| format!("INFO has no {name}"))?.trim().to_owned())
     }
 
-    /// Adds a delivery and its trimming, two commands.
-    fn add(&mut self, reader: u32, post: &str, trim: &[u8]) {
-        let key = reader.to_le_bytes();
+    /// Adds deliveries to a reader, the oldest first, and their trimming: two commands, which leave with others.
+    pub(super) fn add<'a>(&mut self, reader: u32, ids: impl ExactSizeIterator<Item = &'a Id>) -> Result<()> {
+        let (key, count, trim) = (reader.to_le_bytes(), ids.len(), self.trim.as_bytes());
         match self.shape {
             Shape::List => {
-                self.connection.add(&[b"LPUSH", &key, post.as_bytes()]);
+                self.connection.add_long(&[b"LPUSH", &key], count, ids.map(|id| id.text.as_bytes()));
                 self.connection.add(&[b"LTRIM", &key, b"0", trim]);
             }
+            Shape::ListByTail => {
+                self.connection.add_long(&[b"RPUSH", &key], count, ids.map(|id| id.text.as_bytes()));
+                self.connection.add(&[b"LTRIM", &key, trim, b"-1"]);
+            }
             Shape::SortedSet => {
-                let score = post.parse::<u64>().unwrap_or_default() >> BELOW_MS_BITS;
-                self.connection.add(&[b"ZADD", &key, score.to_string().as_bytes(), post.as_bytes()]);
+                let words = ids.flat_map(|id| [id.score.as_bytes(), id.text.as_bytes()]);
+                self.connection.add_long(&[b"ZADD", &key], 2 * count, words);
                 self.connection.add(&[b"ZREMRANGEBYRANK", &key, b"0", trim]);
             }
         }
+        self.added += 2;
+        if self.added < self.depth { Ok(()) } else { self.send() }
     }
 
-    fn replies(&mut self, count: usize) -> Result<()> {
-        for _ in 0..count {
+    /// Sends what was added, and waits for what was sent before it.
+    fn send(&mut self) -> Result<()> {
+        self.connection.send()?;
+        for _ in 0..self.under_way {
             self.connection.reply()?;
         }
+        (self.under_way, self.added) = (self.added, 0);
         Ok(())
+    }
+
+    /// Sends what is left, and waits for all.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        self.send()?;
+        self.send()
+    }
+
+    /// Version, settings and durability.
+    pub(super) fn about(&self) -> String {
+        format!(
+            "Redis {} (Debian), in memory as the rings are: save \"\", appendonly no; unix socket, one connection, {} commands at once and two \
+             such blocks under way",
+            self.version, self.depth
+        )
+    }
+
+    /// Forgets all timelines.
+    pub(super) fn wipe(&mut self) -> Result<()> {
+        self.connection.ask(&[b"FLUSHALL"]).map(drop)
     }
 
     /// Sends the deliveries of posts in blocks of `depth` commands.
     fn push(&mut self, posts: &[Post], w1: &W1, hot: &[bool], depth: usize) -> Result<u64> {
-        // A list keeps what lies before the end, a sorted set loses what has too low a rank.
-        let trim = match self.shape {
-            Shape::List => (self.slots - 1).to_string(),
-            Shape::SortedSet => format!("-{}", self.slots + 1),
-        };
-        let (mut deliveries, mut added, mut under_way) = (0, 0, 0);
+        self.depth = depth;
+        let mut deliveries = 0;
         for post in posts {
-            let text = post.id.to_string();
+            let id = Id::new(post.id);
             for reader in w1.followers(post.author).iter().chain([&post.author]) {
                 if !hot.get(*reader as usize).copied().unwrap_or_default() {
                     continue;
                 }
-                self.add(*reader, &text, trim.as_bytes());
+                self.add(*reader, std::iter::once(&id))?;
                 deliveries += 1;
-                added += 2;
-                if added >= depth {
-                    self.connection.send()?;
-                    self.replies(under_way)?;
-                    (under_way, added) = (added, 0);
-                }
             }
         }
-        self.connection.send()?;
-        self.replies(under_way + added)?;
+        self.settle()?;
         Ok(deliveries)
     }
 }
@@ -136,7 +184,7 @@ impl Redis {
 impl FanoutPeer for Redis {
     fn name(&self) -> &'static str {
         match self.shape {
-            Shape::List => "redis_list",
+            Shape::List | Shape::ListByTail => "redis_list",
             Shape::SortedSet => "redis_zset",
         }
     }
@@ -165,9 +213,16 @@ impl FanoutPeer for Redis {
     }
 
     fn page(&mut self, reader: u32, limit: usize) -> Result<Vec<u64>> {
-        let (key, last) = (reader.to_le_bytes(), (limit - 1).to_string());
-        let range: &[u8] = if self.shape == Shape::List { b"LRANGE" } else { b"ZREVRANGE" };
-        let Reply::Array(found) = self.connection.ask(&[range, &key, b"0", last.as_bytes()])? else { bail!("redis gives no list") };
+        let (key, last, first) = (reader.to_le_bytes(), (limit - 1).to_string(), format!("-{limit}"));
+        let range: [&[u8]; 4] = match self.shape {
+            Shape::List => [b"LRANGE", &key, b"0", last.as_bytes()],
+            Shape::ListByTail => [b"LRANGE", &key, first.as_bytes(), b"-1"],
+            Shape::SortedSet => [b"ZREVRANGE", &key, b"0", last.as_bytes()],
+        };
+        let Reply::Array(mut found) = self.connection.ask(&range)? else { bail!("redis gives no list") };
+        if self.shape == Shape::ListByTail {
+            found.reverse();
+        }
         let id = |reply: Reply| match reply {
             Reply::Bulk(Some(text)) => Ok(String::from_utf8(text)?.parse()?),
             other => bail!("{other:?} is no id"),
@@ -176,7 +231,7 @@ impl FanoutPeer for Redis {
     }
 
     fn size(&mut self, readers: &[u32]) -> Result<Size> {
-        let count: &[u8] = if self.shape == Shape::List { b"LLEN" } else { b"ZCARD" };
+        let count: &[u8] = if self.shape == Shape::SortedSet { b"ZCARD" } else { b"LLEN" };
         for reader in readers {
             self.connection.add(&[count, &reader.to_le_bytes()]);
         }
@@ -196,11 +251,7 @@ impl FanoutPeer for Redis {
     }
 
     fn setup(&self) -> String {
-        format!(
-            "Redis {} (Debian), in memory as the rings are: save \"\", appendonly no; unix socket, one connection, {} commands at once and two \
-             such blocks under way (the best of {DEPTHS:?}), trimmed to {} at each delivery; ids alone",
-            self.version, self.depth, self.slots
-        )
+        format!("{} (the best of {DEPTHS:?}), trimmed to {} at each delivery; ids alone", self.about(), self.slots)
     }
 
     fn report(&self, _: &mut Report) {}

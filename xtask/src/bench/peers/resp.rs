@@ -36,7 +36,13 @@ impl Connection {
 
     /// Adds a command to those to be sent.
     pub(super) fn add(&mut self, words: &[&[u8]]) {
-        encode(&mut self.commands, words);
+        encode(&mut self.commands, words, words.len());
+    }
+
+    /// Adds a command of a few words and `count` more.
+    pub(super) fn add_long<'a>(&mut self, words: &[&[u8]], count: usize, more: impl Iterator<Item = &'a [u8]>) {
+        encode(&mut self.commands, words, words.len() + count);
+        more.for_each(|word| put(&mut self.commands, word));
     }
 
     /// Sends what was added.
@@ -62,13 +68,16 @@ impl Connection {
     }
 }
 
-fn encode(into: &mut Vec<u8>, words: &[&[u8]]) {
-    head(into, b'*', words.len());
-    for word in words {
-        head(into, b'$', word.len());
-        into.extend_from_slice(word);
-        into.extend_from_slice(b"\r\n");
-    }
+/// Writes a command's number of words, and the first ones.
+fn encode(into: &mut Vec<u8>, words: &[&[u8]], count: usize) {
+    head(into, b'*', count);
+    words.iter().for_each(|word| put(into, word));
+}
+
+fn put(into: &mut Vec<u8>, word: &[u8]) {
+    head(into, b'$', word.len());
+    into.extend_from_slice(word);
+    into.extend_from_slice(b"\r\n");
 }
 
 /// Writes a mark and a length; nearly all are below a hundred, and millions are written.
@@ -116,7 +125,9 @@ mod tests {
     fn commands_are_arrays_of_bulk_strings() {
         let check = |words: &[&[u8]], expected: &str| {
             let mut bytes = Vec::new();
-            encode(&mut bytes, words);
+            let (first, more) = words.split_at(1);
+            encode(&mut bytes, first, words.len());
+            more.iter().for_each(|word| put(&mut bytes, word));
             assert_eq!(String::from_utf8_lossy(&bytes), expected);
         };
         check(&[b"PING"], "*1\r\n$4\r\nPING\r\n");

@@ -113,14 +113,19 @@ impl Server {
 
     /// Seconds of processor time of the server and of the processes that it started, ended ones included.
     pub(super) fn cpu_s(&self) -> f64 {
-        let parent = self.child.id();
-        let mut ticks = times(parent).map_or(0, |times| times.own + times.ended_children);
-        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let child = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()).and_then(times);
-            ticks += child.filter(|times| times.parent == parent).map_or(0, |times| times.own);
-        }
-        ticks as f64 / TICKS_PER_SECOND
+        cpu_s(&self.child)
     }
+}
+
+/// Seconds of processor time of a process and of those that it started, ended ones included.
+pub(super) fn cpu_s(process: &Child) -> f64 {
+    let parent = process.id();
+    let mut ticks = times(parent).map_or(0, |times| times.own + times.ended_children);
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let child = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()).and_then(times);
+        ticks += child.filter(|times| times.parent == parent).map_or(0, |times| times.own);
+    }
+    ticks as f64 / TICKS_PER_SECOND
 }
 
 impl Drop for Server {

@@ -1,4 +1,4 @@
-//! Those who deliver a history forward: the engine, and bare ring writes as the limit. A peer is another [`Side`].
+//! Those who deliver a history forward: the engine, and bare ring writes as the limit. A peer is another [`Side`] (`peers/rebuild.rs`).
 
 use super::super::history::{History, Published, id};
 use super::super::raw_rings::RawRings;
@@ -19,10 +19,12 @@ const BATCH_OPS: usize = 256;
 const BATCHES_AHEAD: u64 = 2;
 
 /// A stretch of the history, ready to be delivered: all posts in order, and as the batches of each thread's authors.
-pub(super) struct Piece {
-    pub(super) posts: Vec<(u64, u32)>,
+pub(crate) struct Piece {
+    /// Ids, which ascend, and the numbers of their authors in W1.
+    pub(crate) posts: Vec<(u64, u32)>,
     batches: [Vec<Vec<TimelineOp>>; THREADS],
-    deliveries: u64,
+    /// How many entries they come to in all timelines, by the graph.
+    pub(crate) deliveries: u64,
 }
 
 impl Piece {
@@ -40,43 +42,90 @@ impl Piece {
 }
 
 /// Somebody who keeps the home timelines of all readers and is fed with posts.
-pub(super) trait Side {
+pub(crate) trait Side {
     /// What its figures begin with.
     fn name(&self) -> &'static str;
+
+    /// Delivers the first posts, which are not timed. Who may choose how to work tries it here, and keeps the best.
+    fn warm_up(&mut self, piece: &Piece) -> Result<()> {
+        self.deliver(piece)
+    }
+
+    /// Hands over posts that are delivered next, as far as that need not be timed.
+    fn prepare(&mut self, _piece: &Piece) -> Result<()> {
+        Ok(())
+    }
 
     /// Delivers posts; returns once every timeline has them.
     fn deliver(&mut self, piece: &Piece) -> Result<()>;
 
+    /// Forgets all entries.
+    fn empty(&mut self) -> Result<()> {
+        anyhow::bail!("{} fills no timelines newest-first", self.name())
+    }
+
+    /// Fills empty timelines from the newest of these posts backwards, until each is full.
+    fn fill(&mut self, _piece: &Piece) -> Result<()> {
+        anyhow::bail!("{} fills no timelines newest-first", self.name())
+    }
+
+    /// Does what is put off until all posts are there.
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// A reader's newest entries, newest first.
     fn newest(&mut self, reader: u32, limit: usize) -> Result<Vec<PostId>>;
+
+    /// Seconds of processor time so far of the process that works for it, where that is not this one.
+    fn other_cpu_s(&self) -> f64 {
+        0.0
+    }
+
+    /// Adds figures and notes of its own, after the turns.
+    fn report(&mut self, _turns: &Turns, _readers: &[u32], _report: &mut Report) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What the turns of a side gave.
 #[derive(Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     pub(super) rates: Vec<f64>,
-    cpu_s: f64,
-    deliveries: u64,
+    /// Seconds that all of them took.
+    pub(crate) wall_s: f64,
+    /// Seconds of processor time of this process.
+    pub(crate) own_cpu_s: f64,
+    /// Seconds of processor time of another process that worked for the side.
+    pub(crate) other_cpu_s: f64,
+    /// Entries delivered.
+    pub(crate) deliveries: u64,
 }
 
 impl Turns {
-    /// Takes a turn; a discarded one does not count.
-    pub(super) fn take(&mut self, side: &mut dyn Side, piece: &Piece, counts: bool) -> Result<()> {
-        let watch = Stopwatch::start();
+    /// Takes a turn.
+    pub(super) fn take(&mut self, side: &mut dyn Side, piece: &Piece) -> Result<()> {
+        side.prepare(piece)?;
+        let (watch, other_cpu_s) = (Stopwatch::start(), side.other_cpu_s());
         side.deliver(piece)?;
         let spent = watch.spent();
-        if counts {
-            self.rates.push(whole(piece.deliveries) / spent.wall.as_secs_f64());
-            self.cpu_s += spent.cpu.as_secs_f64();
-            self.deliveries += piece.deliveries;
-        }
+        self.rates.push(whole(piece.deliveries) / spent.wall.as_secs_f64());
+        self.wall_s += spent.wall.as_secs_f64();
+        self.own_cpu_s += spent.cpu.as_secs_f64();
+        self.other_cpu_s += side.other_cpu_s() - other_cpu_s;
+        self.deliveries += piece.deliveries;
         Ok(())
     }
 
     pub(super) fn report(&self, name: &str, report: &mut Report) {
         report.add_spread(&format!("{name}_rate"), "_per_s", &self.rates);
-        report.add(format!("{name}_cpu_s_per_million"), self.cpu_s * 1e6 / whole(self.deliveries.max(1)));
+        report.add(format!("{name}_cpu_s_per_million"), (self.own_cpu_s + self.other_cpu_s) / self.millions());
         report.add(format!("{name}_deliveries"), whole(self.deliveries));
+    }
+
+    /// Millions of deliveries.
+    pub(crate) fn millions(&self) -> f64 {
+        whole(self.deliveries.max(1)) / 1e6
     }
 }
 

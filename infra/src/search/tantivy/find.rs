@@ -13,6 +13,7 @@ use schemas::{AccountId, PostId};
 use super::fields::{self, Fields};
 use super::matcher::{Leaf, Matcher, Wanted};
 use super::snapshot::{Snapshot, Stretch};
+use super::walk::{Halt, Walk};
 use crate::search::query::{self, NameTerms, Term};
 use crate::search::{CANDIDATES_MAX, HITS_MAX, Item, NameQuery, OFFSET_MAX, StatusQuery};
 
@@ -45,8 +46,8 @@ impl Page {
     }
 }
 
-/// Hits of a search for posts.
-pub(super) fn statuses(snapshot: &Snapshot, fields: &Fields, asked: &StatusQuery) -> Result<Vec<Item>, TantivyError> {
+/// Hits of a search for posts. What is not made of words alone is begun on an unbounded walk only.
+pub(super) fn statuses(snapshot: &Snapshot, fields: &Fields, asked: &StatusQuery, walk: &Walk) -> Result<Vec<Item>, Halt> {
     let parsed = query::parse(&asked.text);
     let mut all: Vec<Vec<Leaf>> = Vec::new();
     for group in &parsed.all {
@@ -59,11 +60,15 @@ pub(super) fn statuses(snapshot: &Snapshot, fields: &Fields, asked: &StatusQuery
     if all.is_empty() || page.is_full() {
         return Ok(Vec::new());
     }
-    let none = parsed.none.iter().map(|term| leaf(fields.text, term)).collect();
+    let none: Vec<Leaf> = parsed.none.iter().map(|term| leaf(fields.text, term)).collect();
+    let mut leaves = all.iter().flatten().chain(&none);
+    if !walk.is_unbounded() && leaves.any(|leaf| matches!(leaf, Leaf::Query(_))) {
+        return Err(Halt::TooFar);
+    }
     let wanted = Wanted::new(snapshot.schema(), all, none)?;
     let window = (asked.max_id.map(|id| id.0), asked.min_id.map(|id| id.0));
     let mut candidates = 0;
-    newest_first(snapshot, &wanted, window, &mut |id| {
+    newest_first(snapshot, &wanted, window, walk, &mut |id| {
         if candidates == CANDIDATES_MAX {
             return ControlFlow::Break(());
         }
@@ -77,7 +82,10 @@ pub(super) fn statuses(snapshot: &Snapshot, fields: &Fields, asked: &StatusQuery
 }
 
 /// Hits of a search for accounts, in three steps: the exact handle, handles that start so, all others.
-pub(super) fn accounts(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery) -> Result<Vec<Item>, TantivyError> {
+pub(super) fn accounts(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery, walk: &Walk) -> Result<Vec<Item>, Halt> {
+    if !walk.is_unbounded() {
+        return Err(Halt::TooFar);
+    }
     let mut page = Page::new(asked.offset, asked.limit);
     let Some(NameTerms { handle, words }) = query::parse_name(&asked.text) else { return Ok(Vec::new()) };
     let exact = || Leaf::Word(IndexTerm::from_field_text(fields.handle, &handle));
@@ -87,24 +95,31 @@ pub(super) fn accounts(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery) 
         [(vec![vec![exact()]], vec![]), (vec![vec![starts()]], vec![exact()]), (words, vec![starts()])];
     for (all, none) in steps {
         if !page.is_full() {
-            newest_first(snapshot, &Wanted::new(snapshot.schema(), all, none)?, (None, None), &mut |id| page.add(id))?;
+            let wanted = Wanted::new(snapshot.schema(), all, none)?;
+            newest_first(snapshot, &wanted, (None, None), walk, &mut |id| page.add(id))?;
         }
     }
     Ok(page.hits.into_iter().map(|id| Item::Account(AccountId(id))).collect())
 }
 
 /// Hits of a search for tags: the terms themselves, which are in the order of names.
-pub(super) fn tags(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery) -> Result<Vec<Item>, TantivyError> {
+pub(super) fn tags(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery, walk: &Walk) -> Result<Vec<Item>, Halt> {
+    if !walk.is_unbounded() {
+        return Err(Halt::TooFar);
+    }
     let Some(prefix) = query::parse_tag(&asked.text) else { return Ok(Vec::new()) };
     let (offset, limit) = (asked.offset.min(OFFSET_MAX), asked.limit.min(HITS_MAX));
     // The first of all segments are among the first of each.
     let mut found: BTreeSet<Vec<u8>> = BTreeSet::new();
     for segment in snapshot.segments() {
         let index = segment.inverted_index(fields.tag)?;
-        let mut terms = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
+        let mut terms = index.terms().range().ge(prefix.as_bytes()).into_stream().map_err(TantivyError::from)?;
         let mut of_segment = 0;
         while of_segment < offset + limit && terms.advance() && terms.key().starts_with(prefix.as_bytes()) {
-            if any_alive(index.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?, segment.alive_bitset()) {
+            if any_alive(
+                index.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic).map_err(TantivyError::from)?,
+                segment.alive_bitset(),
+            ) {
                 of_segment += 1;
                 found.insert(terms.key().to_vec());
             }
@@ -152,9 +167,10 @@ struct Cursor<'a> {
 
 impl Cursor<'_> {
     /// The id of the first match at or after the place, where the cursor then stands.
-    fn id(&mut self) -> Option<u64> {
-        self.doc = self.matcher.seek(self.doc)?;
-        Some(self.stretch.id(self.doc))
+    fn id(&mut self) -> Result<Option<u64>, Halt> {
+        let Some(doc) = self.matcher.seek(self.doc)? else { return Ok(None) };
+        self.doc = doc;
+        Ok(Some(self.stretch.id(doc)))
     }
 }
 
@@ -163,8 +179,9 @@ fn newest_first(
     snapshot: &Snapshot,
     wanted: &Wanted,
     window: (Option<u64>, Option<u64>),
+    walk: &Walk,
     each: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> Result<(), TantivyError> {
+) -> Result<(), Halt> {
     let (below, above) = window;
     let mut unopened = snapshot.newest_first().filter(|stretch| above.is_none_or(|above| stretch.newest > above)).peekable();
     let mut cursors: Vec<Cursor<'_>> = Vec::new();
@@ -178,9 +195,9 @@ fn newest_first(
             if doc >= stretch.segment.max_doc() {
                 continue;
             }
-            let Some(matcher) = wanted.matcher(&stretch.segment)? else { continue };
+            let Some(matcher) = wanted.matcher(&stretch.segment, walk)? else { continue };
             let mut cursor = Cursor { matcher, stretch, doc };
-            heads.extend(cursor.id().map(|id| (id, cursors.len())));
+            heads.extend(cursor.id()?.map(|id| (id, cursors.len())));
             cursors.push(cursor);
         }
         let Some((id, place)) = heads.pop() else { return Ok(()) };
@@ -189,7 +206,7 @@ fn newest_first(
         }
         if let Some(cursor) = cursors.get_mut(place) {
             cursor.doc += 1;
-            heads.extend(cursor.id().map(|id| (id, place)));
+            heads.extend(cursor.id()?.map(|id| (id, place)));
         }
     }
 }

@@ -12,6 +12,8 @@ use ::tantivy::query::{EnableScoring, Query, Scorer, Weight};
 use ::tantivy::schema::{IndexRecordOption, Schema};
 use ::tantivy::{DocId, DocSet, InvertedIndexReader, SegmentReader, TERMINATED, TantivyError, Term};
 
+use super::walk::{Halt, SEGMENT_STEPS, Walk};
+
 /// What a document may match.
 pub(super) enum Leaf {
     /// A word of a field: its postings are read as they are.
@@ -64,7 +66,10 @@ impl Wanted {
     }
 
     /// Its documents in a segment; `None` where it is clear that there are none.
-    pub(super) fn matcher<'a>(&self, segment: &'a SegmentReader) -> Result<Option<Matcher<'a>>, TantivyError> {
+    pub(super) fn matcher<'a>(&self, segment: &'a SegmentReader, walk: &'a Walk) -> Result<Option<Matcher<'a>>, Halt> {
+        if walk.go(SEGMENT_STEPS).is_break() {
+            return Err(Halt::TooFar);
+        }
         // First the dictionary alone: most words are in few segments.
         let mut groups: Vec<Vec<Found<'_>>> = Vec::with_capacity(self.all.len());
         for wishes in &self.all {
@@ -89,7 +94,7 @@ impl Wanted {
                 none.push(found.docs(segment)?);
             }
         }
-        Ok(Some(Matcher { all, none, alive: segment.alive_bitset() }))
+        Ok(Some(Matcher { all, none, alive: segment.alive_bitset(), walk }))
     }
 }
 
@@ -148,36 +153,41 @@ pub(super) struct Matcher<'a> {
     all: Vec<AnyOf>,
     none: Vec<Docs>,
     alive: Option<&'a AliveBitSet>,
+    walk: &'a Walk,
 }
 
 impl Matcher<'_> {
     /// The first match at or after `target`, which must not lie before an earlier answer.
-    pub(super) fn seek(&mut self, mut target: DocId) -> Option<DocId> {
+    pub(super) fn seek(&mut self, mut target: DocId) -> Result<Option<DocId>, Halt> {
         loop {
-            target = self.agreed(target)?;
+            let Some(agreed) = self.agreed(target)? else { return Ok(None) };
+            target = agreed;
             let alive = self.alive.is_none_or(|alive| alive.is_alive(target));
             if alive && !self.none.iter_mut().any(|docs| docs.seek(target) == target) {
-                return Some(target);
+                return Ok(Some(target));
             }
             target += 1;
         }
     }
 
     /// The first document at or after `target` on which all groups agree.
-    fn agreed(&mut self, mut target: DocId) -> Option<DocId> {
+    fn agreed(&mut self, mut target: DocId) -> Result<Option<DocId>, Halt> {
         loop {
+            if self.walk.go(1).is_break() {
+                return Err(Halt::TooFar);
+            }
             let from = target;
             for group in &mut self.all {
                 target = group.seek(target);
                 if target == TERMINATED {
-                    return None;
+                    return Ok(None);
                 }
                 if target != from {
                     break;
                 }
             }
             if target == from {
-                return Some(target);
+                return Ok(Some(target));
             }
         }
     }

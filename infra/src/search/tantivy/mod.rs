@@ -21,6 +21,7 @@ mod numbered;
 mod queue;
 mod snapshot;
 mod tokens;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -36,6 +37,7 @@ use schemas::PartitionId;
 use schemas::rows::Checkpoint;
 
 use self::generation::Generation;
+use self::walk::{Halt, Walk};
 use super::{Item, SearchError, SearchIndex, SearchQuery, SearchWrite};
 use crate::views::registry::{Registry, VersionFault};
 use crate::views::{Version, Versions};
@@ -185,14 +187,19 @@ impl Shared {
         Ok(answer)
     }
 
-    fn search(&self, query: &SearchQuery) -> Result<Vec<Item>, SearchError> {
+    /// Hits as far as the walk goes; `None` where that is not far enough.
+    fn search(&self, query: &SearchQuery, walk: &Walk) -> Result<Option<Vec<Item>>, SearchError> {
         let (snapshot, fields) = self.generation(Version::Live)?.committed();
         let found = match query {
-            SearchQuery::Statuses(asked) => find::statuses(&snapshot, &fields, asked),
-            SearchQuery::Accounts(asked) => find::accounts(&snapshot, &fields, asked),
-            SearchQuery::Tags(asked) => find::tags(&snapshot, &fields, asked),
+            SearchQuery::Statuses(asked) => find::statuses(&snapshot, &fields, asked, walk),
+            SearchQuery::Accounts(asked) => find::accounts(&snapshot, &fields, asked, walk),
+            SearchQuery::Tags(asked) => find::tags(&snapshot, &fields, asked, walk),
         };
-        found.map_err(|error| SearchError::Retryable(error.to_string()))
+        match found {
+            Ok(items) => Ok(Some(items)),
+            Err(Halt::TooFar) => Ok(None),
+            Err(Halt::Failed(error)) => Err(SearchError::Retryable(error.to_string())),
+        }
     }
 }
 
@@ -213,7 +220,12 @@ impl SearchIndex for TantivySearch {
     }
 
     async fn search(&self, query: SearchQuery) -> Result<Vec<Item>, SearchError> {
-        self.blocking(move |shared| shared.search(&query)).await
+        // Most searches end sooner than another thread would wake up.
+        if let Some(items) = self.shared.search(&query, &Walk::in_place())? {
+            return Ok(items);
+        }
+        let whole = self.blocking(move |shared| shared.search(&query, &Walk::unbounded())).await?;
+        Ok(whole.expect("an unbounded walk arrives"))
     }
 
     async fn dump(&self, version: Version, after: Option<Item>, limit: usize) -> Result<Vec<(Item, u64)>, SearchError> {

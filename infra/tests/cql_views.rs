@@ -50,7 +50,7 @@ async fn migrations_are_recorded_repeatable_and_asked_for() {
         let missing = check(&client).await.expect_err("there is no keyspace");
         assert!(matches!(&missing, CqlFailure::Fatal(cause) if cause.contains("run `roost migrate`")), "{missing}");
         let first = migrate(&client, &url.replication()).await.expect("applies");
-        assert_eq!(first.applied, ["0001_view_rows", "0002_view_steps", "0003_timelines", "0004_blobs"]);
+        assert_eq!(first.applied, ["0001_view_rows", "0002_view_steps", "0003_timelines", "0004_blobs", "0005_timeline_shelves"]);
         check(&client).await.expect("up to date");
         let again = migrate(&client, &url.replication()).await.expect("applies again");
         assert!(again.applied.is_empty() && again.version == first.version);

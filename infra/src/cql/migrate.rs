@@ -14,11 +14,12 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration { number: 1, name: "view_rows", text: include_str!("../../../schemas/cql/0001_view_rows.cql") },
     Migration { number: 2, name: "view_steps", text: include_str!("../../../schemas/cql/0002_view_steps.cql") },
     Migration { number: 3, name: "timelines", text: include_str!("../../../schemas/cql/0003_timelines.cql") },
     Migration { number: 4, name: "blobs", text: include_str!("../../../schemas/cql/0004_blobs.cql") },
+    Migration { number: 5, name: "timeline_shelves", text: include_str!("../../../schemas/cql/0005_timeline_shelves.cql") },
 ];
 
 /// What [`migrate`] did.

@@ -4,10 +4,11 @@ use futures_util::FutureExt;
 use rustc_hash::FxHashSet;
 use schemas::{AccountId, PostId};
 
-use super::CqlTimelines;
+use super::Core;
 use super::block::Item;
 use super::seat::Seat;
 use super::shared::Shared;
+use super::shelf::Listener;
 use super::tables::{PAGE, Windows, windows_between};
 use crate::cql::CqlFailure;
 use crate::timelines::{Entry, Stretch, TimelineError};
@@ -33,7 +34,7 @@ fn standing(items: Vec<Item>, wanted: &dyn Fn(&Entry) -> bool) -> Vec<Entry> {
     entries
 }
 
-impl CqlTimelines {
+impl Core {
     /// A page of all the authors' lists.
     pub(super) async fn pull(&self, authors: &[AccountId], stretch: Stretch) -> Result<Vec<Entry>, TimelineError> {
         let lists = self.source.author_lists(authors, stretch).await?;
@@ -56,8 +57,10 @@ impl CqlTimelines {
         let pushed: FxHashSet<AccountId> =
             authors.iter().copied().filter(|author| seat.has(*author) && !shared.pulled.contains(author)).collect();
         let others: Vec<AccountId> = authors.iter().copied().filter(|author| !pushed.contains(author)).collect();
-        let (entries, lists) =
-            tokio::try_join!(self.pushed((reader, seat.epoch), &pushed, upper).boxed(), self.pull(&others, upper).boxed())?;
+        let (entries, lists) = tokio::try_join!(
+            self.pushed(Listener { shelf: seat.shelf, reader }, &pushed, upper).boxed(),
+            self.pull(&others, upper).boxed()
+        )?;
         let mut page = settled(entries.into_iter().chain(lists).collect(), upper);
         // Of an upper part that is short, and reaches down to the floor, the rest is below it.
         let room = stretch.limit - page.len();
@@ -70,12 +73,7 @@ impl CqlTimelines {
     }
 
     /// At least the first `limit` posts of a stretch that blocks hold of these authors.
-    async fn pushed(
-        &self,
-        listener: (AccountId, i64),
-        authors: &FxHashSet<AccountId>,
-        stretch: Stretch,
-    ) -> Result<Vec<Entry>, TimelineError> {
+    async fn pushed(&self, listener: Listener, authors: &FxHashSet<AccountId>, stretch: Stretch) -> Result<Vec<Entry>, TimelineError> {
         let above = stretch.above.unwrap_or(PostId(0));
         let mut windows = windows_between(above, stretch.below, self.options.window_bits, stretch.ascending);
         let mut entries = Vec::new();
@@ -93,7 +91,7 @@ impl CqlTimelines {
     }
 
     /// The blocks of the first windows of a stretch, none of them cut, and the last of these windows if there may be more.
-    async fn whole_windows(&self, listener: (AccountId, i64), windows: Windows) -> Result<Option<(Vec<Item>, Option<i64>)>, CqlFailure> {
+    async fn whole_windows(&self, listener: Listener, windows: Windows) -> Result<Option<(Vec<Item>, Option<i64>)>, CqlFailure> {
         let mut blocks = self.tables.blocks(listener, windows).await?;
         let (Some(first), Some(last)) = (blocks.first().map(|block| block.0), blocks.last().map(|block| block.0)) else { return Ok(None) };
         if blocks.len() < PAGE {

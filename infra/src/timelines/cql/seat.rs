@@ -2,13 +2,14 @@
 
 use schemas::{AccountId, PostId, UnixMillis};
 
-const FORMAT: u8 = 1;
+/// Version 1 had an epoch in the place of the shelf, and its blocks in a table that is no longer read.
+const FORMAT: u8 = 2;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seat {
-    /// Names the seat: its audience rows and blocks bear it. Random.
-    pub(super) epoch: i64,
+    /// Where its blocks lie; its audience rows name it.
+    pub(super) shelf: i64,
     /// The number of resets that it was made under.
     pub(super) round: i64,
     /// When it was made.
@@ -30,10 +31,10 @@ impl Seat {
         self.authors.binary_search(&author).is_ok()
     }
 
-    /// Version 1, little-endian: format u8, epoch i64, round i64, made u64, floor u64, then each author u64. Persisted.
+    /// Version 2, little-endian: format u8, shelf i64, round i64, made u64, floor u64, then each author u64. Persisted.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![FORMAT];
-        bytes.extend(self.epoch.to_le_bytes());
+        bytes.extend(self.shelf.to_le_bytes());
         bytes.extend(self.round.to_le_bytes());
         bytes.extend(self.made_ms.to_le_bytes());
         bytes.extend(self.floor.0.to_le_bytes());
@@ -41,14 +42,15 @@ impl Seat {
         bytes
     }
 
-    /// Reads any version that was ever written; `None` for bytes that are none of ours.
+    /// Reads any version that was ever written; `None` for bytes that are none of ours. A seat of version 1 was made at no time: it holds no
+    /// more, and its reader gets a new one.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let [FORMAT, rest @ ..] = bytes else { return None };
-        let ([epoch, round, made, floor, authors @ ..], []) = rest.as_chunks::<8>() else { return None };
+        let [format @ (1 | FORMAT), rest @ ..] = bytes else { return None };
+        let ([shelf, round, made, floor, authors @ ..], []) = rest.as_chunks::<8>() else { return None };
         Some(Self {
-            epoch: i64::from_le_bytes(*epoch),
+            shelf: i64::from_le_bytes(*shelf),
             round: i64::from_le_bytes(*round),
-            made_ms: u64::from_le_bytes(*made),
+            made_ms: if *format == FORMAT { u64::from_le_bytes(*made) } else { 0 },
             floor: PostId(u64::from_le_bytes(*floor)),
             authors: authors.iter().map(|author| AccountId(u64::from_le_bytes(*author))).collect(),
         })
@@ -62,13 +64,16 @@ mod tests {
     use super::*;
 
     fn seat() -> Seat {
-        Seat { epoch: -2, round: 3, made_ms: 1_000, floor: PostId(258), authors: vec![AccountId(4), AccountId(9)] }
+        Seat { shelf: -2, round: 3, made_ms: 1_000, floor: PostId(258), authors: vec![AccountId(4), AccountId(9)] }
     }
 
     #[test]
-    fn version_1_reads_forever() {
-        assert_eq!(hex::encode(seat().encode()), include_str!("../golden/seat.v1.hex").trim());
+    fn every_version_reads_forever() {
+        assert_eq!(hex::encode(seat().encode()), include_str!("../golden/seat.v2.hex").trim());
         assert_eq!(Seat::decode(&seat().encode()), Some(seat()));
+        let old = Seat::decode(&hex::decode(include_str!("../golden/seat.v1.hex").trim()).unwrap()).unwrap();
+        assert_eq!(old, Seat { made_ms: 0, ..seat() });
+        assert!(!old.holds(3, 1_000, 500));
     }
 
     #[test]

@@ -4,10 +4,11 @@ use futures_util::FutureExt;
 use rustc_hash::FxHashSet;
 use schemas::{AccountId, PostId};
 
-use super::CqlTimelines;
+use super::Core;
 use super::block::Item;
 use super::seat::Seat;
 use super::shared::Shared;
+use super::shelf::Listener;
 use crate::cql::{Work, all};
 use crate::timelines::{Entry, Stretch, TimelineError};
 
@@ -22,12 +23,12 @@ fn just_below(entry: &Entry) -> PostId {
     PostId(entry.post.0.saturating_sub(1))
 }
 
-impl CqlTimelines {
+impl Core {
     /// Makes a seat for a reader of these authors. Nothing of it shows before it is whole.
     pub(super) async fn sit(&self, reader: AccountId, authors: &[AccountId], shared: &Shared) -> Result<Seat, TimelineError> {
         let authors: Vec<AccountId> = authors.iter().copied().filter(|author| !shared.pulled.contains(author)).collect();
-        let (epoch, made_ms) = (rand::random(), (self.clock)());
-        self.subscribe((reader, epoch), &authors).await?;
+        let (listener, made_ms) = (self.shelves.place(reader, rand::random), (self.clock)());
+        self.subscribe(listener, &authors).await?;
         let kept = self.options.fill_entries;
         let lists = self.source.author_lists(&authors, Stretch { limit: kept, ..Stretch::default() }).await?;
         let mut entries: Vec<Entry> = lists.into_iter().flatten().collect();
@@ -37,8 +38,8 @@ impl CqlTimelines {
             Some(oldest) if entries.len() == kept => just_below(oldest),
             _ => PostId(0),
         };
-        self.fill((reader, epoch), &entries).await?;
-        let seat = Seat { epoch, round: shared.round, made_ms, floor, authors };
+        self.fill(listener, &entries).await?;
+        let seat = Seat { shelf: listener.shelf, round: shared.round, made_ms, floor, authors };
         self.tables.put_seat(reader, &seat, self.options.life_s()).await?;
         Ok(seat)
     }
@@ -50,9 +51,10 @@ impl CqlTimelines {
         if news.is_empty() {
             return Ok(seat);
         }
-        self.subscribe((reader, seat.epoch), &news).await?;
+        let listener = Listener { shelf: seat.shelf, reader };
+        self.subscribe(listener, &news).await?;
         let filled = self.above(&news, seat.floor).await?;
-        self.fill((reader, seat.epoch), &filled.entries).await?;
+        self.fill(listener, &filled.entries).await?;
         let authors: FxHashSet<AccountId> = seat.authors.iter().chain(&news).copied().collect();
         let mut authors: Vec<AccountId> = authors.into_iter().collect();
         authors.sort_unstable();
@@ -73,18 +75,23 @@ impl CqlTimelines {
         Ok(Filled { entries: lists.into_iter().flatten().collect(), floor })
     }
 
-    async fn subscribe(&self, listener: (AccountId, i64), authors: &[AccountId]) -> Result<(), TimelineError> {
+    /// Enters the audiences of the authors; once it returns, everything of theirs that is not in the lists is delivered to the listener.
+    async fn subscribe(&self, listener: Listener, authors: &[AccountId]) -> Result<(), TimelineError> {
         let ttl_s = self.options.rest_s();
         let mut work: Vec<Work<'_, ()>> = Vec::with_capacity(authors.len());
         for author in authors {
             work.push(self.tables.put_audience(*author, listener, ttl_s).boxed());
         }
         all(work).await?;
+        let settling = self.options.settling();
+        if !settling.is_zero() {
+            tokio::time::sleep(settling).await;
+        }
         Ok(())
     }
 
-    async fn fill(&self, listener: (AccountId, i64), entries: &[Entry]) -> Result<(), TimelineError> {
-        let items = entries.iter().map(|entry| Item { entry: *entry, removed: false });
-        Ok(self.write(self.gather(listener, items)).await?)
+    async fn fill(&self, listener: Listener, entries: &[Entry]) -> Result<(), TimelineError> {
+        let delivered = entries.iter().map(|entry| self.delivered(listener, Item { entry: *entry, removed: false }));
+        Ok(self.write(delivered.collect()).await?)
     }
 }

@@ -9,16 +9,13 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 
 use super::block::{self, Item};
+use super::parcel::{self, BlockRow, Parcel};
 use super::seat::Seat;
+use super::shelf::Listener;
 use crate::cql::{CqlClient, CqlFailure, Place, Work, done};
 
 /// Rows of one statement at the most.
 pub(super) const PAGE: usize = 500;
-/// Blocks of one request at the most, and their bytes: what Cassandra takes without a warning. A larger block goes alone.
-const BATCH_ROWS: usize = 10;
-const BATCH_BYTES: usize = 4_096;
-/// Bytes of a block beside its entries: key, digest, time to live.
-const ROW_BYTES: usize = 48;
 
 /// Prepared statements on the tables of timelines.
 pub(super) struct Tables {
@@ -26,9 +23,10 @@ pub(super) struct Tables {
     select_seat: PreparedStatement,
     put_seat: PreparedStatement,
     select_audience: PreparedStatement,
+    select_audiences: PreparedStatement,
     put_audience: PreparedStatement,
     put_block: PreparedStatement,
-    /// The same once, twice, and so on up to [`BATCH_ROWS`] times.
+    /// The same once, twice, and so on up to [`parcel::ROWS_MAX`] times.
     put_blocks: Vec<Batch>,
     descend: PreparedStatement,
     ascend: PreparedStatement,
@@ -36,9 +34,6 @@ pub(super) struct Tables {
     select_shared: PreparedStatement,
     put_shared: PreparedStatement,
 }
-
-/// Someone to whom posts are pushed.
-pub(super) type Listener = (AccountId, i64);
 
 /// A stretch of windows, both ends included.
 #[derive(Debug, Clone, Copy)]
@@ -50,25 +45,28 @@ pub(super) struct Windows {
 
 impl Tables {
     pub(super) async fn prepare(client: Arc<CqlClient>) -> Result<Self, CqlFailure> {
-        let blocks = "SELECT window, packed FROM KS.timeline_blocks WHERE reader = ? AND epoch = ? AND window >= ? AND window <= ?";
+        let blocks = "SELECT window, packed FROM KS.timeline_shelves WHERE shelf = ? AND reader = ? AND window >= ? AND window <= ?";
         let put_block = client
-            .prepare("INSERT INTO KS.timeline_blocks (reader, epoch, window, digest, packed) VALUES (?, ?, ?, ?, ?) USING TTL ?")
+            .prepare("INSERT INTO KS.timeline_shelves (shelf, reader, window, digest, packed) VALUES (?, ?, ?, ?, ?) USING TTL ?")
             .await?;
-        let put_blocks = (1..=BATCH_ROWS).map(|rows| many(&put_block, rows)).collect();
+        let put_blocks = (1..=parcel::ROWS_MAX).map(|rows| many(&put_block, rows)).collect();
         Ok(Self {
             select_seat: client.prepare("SELECT seat FROM KS.timeline_seats WHERE reader = ?").await?,
             put_seat: client.prepare("INSERT INTO KS.timeline_seats (reader, seat) VALUES (?, ?) USING TTL ?").await?,
             select_audience: client
                 .prepare("SELECT reader, epoch FROM KS.timeline_audience WHERE author = ? AND (reader, epoch) > (?, ?) LIMIT ?")
                 .await?,
+            select_audiences: client
+                .prepare("SELECT author, reader, epoch FROM KS.timeline_audience WHERE author IN ? PER PARTITION LIMIT ?")
+                .await?,
             put_audience: client.prepare("INSERT INTO KS.timeline_audience (author, reader, epoch) VALUES (?, ?, ?) USING TTL ?").await?,
             put_block,
             put_blocks,
-            descend: client.prepare(&format!("{blocks} LIMIT ?")).await?,
-            ascend: client.prepare(&format!("{blocks} ORDER BY window ASC, digest DESC LIMIT ?")).await?,
+            descend: client.prepare(&format!("{blocks} ORDER BY reader ASC, window DESC, digest ASC LIMIT ?")).await?,
+            ascend: client.prepare(&format!("{blocks} ORDER BY reader DESC, window ASC, digest DESC LIMIT ?")).await?,
             select_window: client
                 .prepare(
-                    "SELECT digest, packed FROM KS.timeline_blocks WHERE reader = ? AND epoch = ? AND window = ? AND digest > ? LIMIT ?",
+                    "SELECT digest, packed FROM KS.timeline_shelves WHERE shelf = ? AND reader = ? AND window = ? AND digest > ? LIMIT ?",
                 )
                 .await?,
             select_shared: client.prepare("SELECT kind, id, value FROM KS.timeline_shared WHERE one = 0").await?,
@@ -87,30 +85,50 @@ impl Tables {
         self.client.run(&self.put_seat, (id(reader), seat.encode(), ttl_s)).await.map(drop)
     }
 
-    /// Those to whom the author's posts are pushed, after one of them.
-    pub(super) async fn audience(&self, author: AccountId, after: Option<Listener>) -> Result<Vec<Listener>, CqlFailure> {
-        let (reader, epoch) = after.map_or((i64::MIN, i64::MIN), |(reader, epoch)| (id(reader), epoch));
-        let rows = self.client.rows::<(i64, i64)>(&self.select_audience, (id(author), reader, epoch, AUDIENCE_PAGE as i32)).await?;
-        Ok(rows.into_iter().map(|(reader, epoch)| (AccountId(reader as u64), epoch)).collect())
-    }
-
-    pub(super) async fn put_audience(&self, author: AccountId, (reader, epoch): Listener, ttl_s: i32) -> Result<(), CqlFailure> {
-        self.client.run(&self.put_audience, (id(author), id(reader), epoch, ttl_s)).await.map(drop)
-    }
-
-    /// Writes blocks: those that lie at one place several in a request, each of which may be written in part and is then repeated.
-    pub(super) async fn put_blocks(&self, blocks: &[Block<'_>], ttl_s: i32) -> Result<(), CqlFailure> {
-        let rows: Vec<BlockRow> = blocks.iter().map(|block| block.row(ttl_s)).collect();
-        let places = self.client.places(&self.put_block, rows.iter());
-        let mut by_place: FxHashMap<Place, Parcel> = FxHashMap::default();
-        let mut work: Vec<Work<'_, ()>> = Vec::with_capacity(blocks.len().div_ceil(BATCH_ROWS));
-        for (place, row) in places.into_iter().zip(rows) {
-            let parcel = by_place.entry(place).or_default();
-            if let Some(full) = parcel.add(row) {
-                work.push(self.put_parcel(full).boxed());
-            }
+    /// Those to whom each of some authors' posts are pushed, in the authors' order.
+    pub(super) async fn audiences(&self, authors: &[AccountId]) -> Result<Vec<Vec<Listener>>, CqlFailure> {
+        let ids: Vec<i64> = authors.iter().copied().map(id).collect();
+        let rows = self.client.rows::<(i64, i64, i64)>(&self.select_audiences, (ids, AUDIENCE_PAGE as i32)).await?;
+        let mut of_authors: FxHashMap<i64, Vec<Listener>> = FxHashMap::default();
+        for (author, reader, shelf) in rows {
+            of_authors.entry(author).or_default().push(listener((reader, shelf)));
         }
-        for parcel in by_place.into_values() {
+        let mut audiences = Vec::with_capacity(authors.len());
+        for author in authors {
+            let mut audience = of_authors.remove(&id(*author)).unwrap_or_default();
+            let mut last = audience.len();
+            while last == AUDIENCE_PAGE {
+                let more = self.audience_after(*author, audience.last().copied()).await?;
+                last = more.len();
+                audience.extend(more);
+            }
+            audiences.push(audience);
+        }
+        Ok(audiences)
+    }
+
+    /// The next of those to whom an author's posts are pushed.
+    async fn audience_after(&self, author: AccountId, last: Option<Listener>) -> Result<Vec<Listener>, CqlFailure> {
+        let (reader, shelf) = last.map_or((i64::MIN, i64::MIN), |last| (id(last.reader), last.shelf));
+        let rows = self.client.rows::<(i64, i64)>(&self.select_audience, (id(author), reader, shelf, AUDIENCE_PAGE as i32)).await?;
+        Ok(rows.into_iter().map(listener).collect())
+    }
+
+    pub(super) async fn put_audience(&self, author: AccountId, listener: Listener, ttl_s: i32) -> Result<(), CqlFailure> {
+        self.client.run(&self.put_audience, (id(author), id(listener.reader), listener.shelf, ttl_s)).await.map(drop)
+    }
+
+    /// Writes blocks that are in the order of their shelves. A request with those of several may be done in part, and is then repeated.
+    pub(super) async fn put_blocks(&self, rows: impl Iterator<Item = BlockRow>) -> Result<(), CqlFailure> {
+        let (small, mut parcels): (Vec<Parcel>, Vec<Parcel>) = parcel::by_shelf(rows).into_iter().partition(Parcel::is_small);
+        let places = self.client.places(&self.put_block, small.iter().filter_map(|parcel| parcel.rows.first()));
+        let mut mixed: FxHashMap<Place, Parcel> = FxHashMap::default();
+        for (place, parcel) in places.into_iter().zip(small) {
+            parcels.extend(mixed.entry(place).or_default().join(parcel));
+        }
+        parcels.extend(mixed.into_values());
+        let mut work: Vec<Work<'_, ()>> = Vec::with_capacity(parcels.len());
+        for parcel in parcels {
             work.push(self.put_parcel(parcel.rows).boxed());
         }
         done(work).await
@@ -128,18 +146,18 @@ impl Tables {
     }
 
     /// Blocks of a stretch of windows, at most a page of them; windows may be cut.
-    pub(super) async fn blocks(&self, (reader, epoch): Listener, windows: Windows) -> Result<Vec<(i64, Vec<Item>)>, CqlFailure> {
+    pub(super) async fn blocks(&self, listener: Listener, windows: Windows) -> Result<Vec<(i64, Vec<Item>)>, CqlFailure> {
         let statement = if windows.ascending { &self.ascend } else { &self.descend };
-        let values = (id(reader), epoch, windows.first, windows.last, PAGE as i32);
+        let values = (listener.shelf, id(listener.reader), windows.first, windows.last, PAGE as i32);
         let rows = self.client.rows::<(i64, Vec<u8>)>(statement, values).await?;
         rows.into_iter().map(|(window, bytes)| Ok((window, decoded(&bytes)?))).collect()
     }
 
     /// All blocks of a window.
-    pub(super) async fn window(&self, (reader, epoch): Listener, window: i64) -> Result<Vec<Item>, CqlFailure> {
+    pub(super) async fn window(&self, listener: Listener, window: i64) -> Result<Vec<Item>, CqlFailure> {
         let (mut items, mut after) = (Vec::new(), -1_i64);
         loop {
-            let values = (id(reader), epoch, window, after, PAGE as i32);
+            let values = (listener.shelf, id(listener.reader), window, after, PAGE as i32);
             let rows = self.client.rows::<(i64, Vec<u8>)>(&self.select_window, values).await?;
             for (_, bytes) in &rows {
                 items.extend(decoded(bytes)?);
@@ -161,42 +179,6 @@ impl Tables {
     }
 }
 
-/// Entries for one listener in one window.
-pub(super) struct Block<'a> {
-    pub(super) listener: Listener,
-    pub(super) window: i64,
-    pub(super) items: &'a [Item],
-}
-
-/// Reader, epoch, window, digest, bytes, time to live in seconds.
-type BlockRow = (i64, i64, i64, i64, Vec<u8>, i32);
-
-impl Block<'_> {
-    fn row(&self, ttl_s: i32) -> BlockRow {
-        let bytes = block::encode(self.items);
-        (id(self.listener.0), self.listener.1, self.window, block::digest(&bytes), bytes, ttl_s)
-    }
-}
-
-/// Rows that go together.
-#[derive(Default)]
-struct Parcel {
-    rows: Vec<BlockRow>,
-    bytes: usize,
-}
-
-impl Parcel {
-    /// Adds a row; gives back those before it, if they are enough.
-    fn add(&mut self, row: BlockRow) -> Option<Vec<BlockRow>> {
-        let bytes = ROW_BYTES + row.4.len();
-        let is_full = self.rows.len() >= BATCH_ROWS || !self.rows.is_empty() && self.bytes + bytes > BATCH_BYTES;
-        let full = is_full.then(|| std::mem::take(self).rows);
-        self.bytes += bytes;
-        self.rows.push(row);
-        full
-    }
-}
-
 /// So many times the same statement, in one request that is not logged.
 fn many(statement: &PreparedStatement, times: usize) -> Batch {
     let mut batch = Batch::new(BatchType::Unlogged);
@@ -207,11 +189,15 @@ fn many(statement: &PreparedStatement, times: usize) -> Batch {
     batch
 }
 
-/// Listeners read at once.
-pub(super) const AUDIENCE_PAGE: usize = 5_000;
+/// Listeners of one author read at once.
+const AUDIENCE_PAGE: usize = 5_000;
 
 fn decoded(bytes: &[u8]) -> Result<Vec<Item>, CqlFailure> {
     block::decode(bytes).ok_or_else(|| CqlFailure::damaged("a block of a timeline"))
+}
+
+fn listener((reader, shelf): (i64, i64)) -> Listener {
+    Listener { shelf, reader: AccountId(reader as u64) }
 }
 
 /// Ids are below 2^63.

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::CqlTimelines;
+use super::Core;
 use crate::timelines::{TimelineError, TimelineOp};
 
 /// Operations taken into one write at the most; a single caller's are never cut.
@@ -23,7 +23,7 @@ pub(super) struct Together {
     turn: tokio::sync::Mutex<()>,
 }
 
-impl CqlTimelines {
+impl Core {
     /// Delivers the operations with those of others who wait.
     pub(super) async fn deliver_together(&self, ops: &[TimelineOp]) -> Result<(), TimelineError> {
         let (done, mut outcome) = oneshot::channel();

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use infra::cql::{CqlClient, CqlUrl, migrate};
 use infra::timelines::cql::{CqlTimelineOptions, CqlTimelines};
-use infra::timelines::{Entry, MemorySource, Stretch, TimelineOp, Timelines};
+use infra::timelines::{Delivery, Entry, MemorySource, Stretch, TimelineOp, Timelines};
 use schemas::{AccountId, PartitionId, PostId, Snowflake};
 
 use super::super::dice::Dice;
@@ -25,6 +26,8 @@ const PARTITIONS: u32 = 8;
 const STEP_POSTS: usize = 280;
 /// Statements in flight of the bare writer: the bound of the client that both sides share.
 const IN_FLIGHT: usize = 256;
+/// How often they read until all have a seat, which is made in the background.
+const SITTING_ROUNDS_MAX: u32 = 30;
 /// Readers who sit down at once.
 const SITTING: usize = 32;
 const START_MS: u64 = 1_700_000_000_000;
@@ -109,7 +112,12 @@ async fn measure(server: &str, args: &TimelinesArgs, runs: u32, report: &mut Rep
     let mut world = World::new(args, &source);
     let options = CqlTimelineOptions::default();
     let timelines = Arc::new(CqlTimelines::open(client.clone(), source, Arc::new(|| START_MS), options).await?);
-    sit_down(&timelines, args.readers).await?;
+    let mut rounds = 0;
+    while !sit_down(&timelines, args.readers).await? {
+        rounds += 1;
+        ensure!(rounds < SITTING_ROUNDS_MAX, "readers have no seats after {rounds} rounds of reading");
+        tokio::time::sleep(options.settling()).await;
+    }
     let mut found = Found::default();
     for turn in 0..=runs {
         let (ops, rows) = world.turn(args, turn);
@@ -172,18 +180,25 @@ impl Found {
     }
 }
 
-/// Gives every reader a seat.
-async fn sit_down(timelines: &Arc<CqlTimelines>, readers: u32) -> Result<()> {
+/// Has every reader read once, who then gets a seat; whether all have one already.
+async fn sit_down(timelines: &Arc<CqlTimelines>, readers: u32) -> Result<bool> {
+    let all_sit = Arc::new(AtomicBool::new(true));
     let lanes = (0..SITTING).map(|lane| {
-        let timelines = timelines.clone();
+        let (timelines, all_sit) = (timelines.clone(), all_sit.clone());
         tokio::spawn(async move {
             for number in (0..readers).skip(lane).step_by(SITTING) {
-                timelines.home(reader(number), Stretch { limit: 1, ..Stretch::default() }).await?;
+                let reader = reader(number);
+                // Everybody's own posts are pushed to their seat.
+                if timelines.delivery(reader, reader).await? != Delivery::Push {
+                    all_sit.store(false, Ordering::Relaxed);
+                    timelines.home(reader, Stretch { limit: 1, ..Stretch::default() }).await?;
+                }
             }
             anyhow::Ok(())
         })
     });
-    join(lanes.collect()).await
+    join(lanes.collect()).await?;
+    Ok(all_sit.load(Ordering::Relaxed))
 }
 
 /// Writes a row for each delivery; says how many seconds it took.
@@ -228,7 +243,7 @@ async fn join(lanes: Vec<tokio::task::JoinHandle<Result<()>>>) -> Result<()> {
 }
 
 async fn blocks(client: &CqlClient) -> Result<i64> {
-    let count = client.prepare("SELECT COUNT(*) FROM KS.timeline_blocks").await?;
+    let count = client.prepare("SELECT COUNT(*) FROM KS.timeline_shelves").await?;
     let rows = client.rows::<(i64,)>(&count, ()).await?;
     rows.first().map(|(count,)| *count).context("a count is one row")
 }

@@ -4,7 +4,7 @@
 
 use schemas::handles::normalise;
 use schemas::log::CommandId;
-use schemas::rows::{PartBuilder, RowKey, Table};
+use schemas::rows::{PartBuilder, RowKey, Table, keys};
 use schemas::{AccountId, AppId, PartitionId, PostId};
 
 /// A SHA-256 hash: how codes and tokens are known.
@@ -84,7 +84,7 @@ impl StateKey {
             Self::Mute(account, target) => tag(6).u64(account.0).u64(target.0),
             Self::Note(account, target) => tag(7).u64(account.0).u64(target.0),
             Self::Post(post) => tag(8).u64(post.0),
-            Self::Interaction(account, post) => tag(9).u64(account.0).u64(post.0),
+            Self::Interaction(account, post) => tag(keys::DECIDED_INTERACTION).u64(account.0).u64(post.0),
             Self::App(app) => tag(10).u64(app.0),
             Self::Code(hash) => tag(11).raw(hash),
             Self::Token(hash) => tag(12).raw(hash),

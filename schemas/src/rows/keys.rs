@@ -137,6 +137,20 @@ pub fn interaction(account: AccountId, post: PostId) -> RowKey {
     pair(Table::Interaction, account.0, post.0)
 }
 
+/// The tag that begins the partition key of what an account did with a post, among the rows of [`Table::Decision`]; both ids follow.
+pub const DECIDED_INTERACTION: u8 = 9;
+
+/// The post that a row is about, in the tables whose rows are mostly looked for in vain: what an account did with a post, what a post counts.
+pub fn post_of(table: Table, pk: &[u8], sk: &[u8]) -> Option<PostId> {
+    match (table, pk) {
+        (Table::Interaction, _) => id_of(sk),
+        (Table::StatusCount, _) => id_of(pk),
+        (Table::Decision, [DECIDED_INTERACTION, ids @ ..]) => ids.get(8..).and_then(id_of),
+        _ => None,
+    }
+    .map(PostId)
+}
+
 /// Key of a favourite as the post lists it.
 pub fn favourited_by(post: PostId, relation: RelationId) -> RowKey {
     pair(Table::FavouritedBy, post.0, relation.0)
@@ -276,6 +290,17 @@ mod tests {
         let mut keys: Vec<_> = [9, 1, 300, 256].map(|post| author_list(AccountId(5), PostId(post))).to_vec();
         keys.sort();
         assert_eq!(keys.iter().filter_map(|key| id_of(&key.sk)).collect::<Vec<_>>(), [1, 9, 256, 300]);
+    }
+
+    #[test]
+    fn rows_about_posts_name_them() {
+        let check = |key: RowKey, post: Option<u64>| assert_eq!(post_of(key.table, &key.pk, &key.sk), post.map(PostId), "{key:?}");
+        check(interaction(AccountId(5), PostId(300)), Some(300));
+        check(status_count(PostId(300), PartitionId(7)), Some(300));
+        check(status(PostId(300)), None);
+        let decided = |tag| PartBuilder::default().raw(&[tag]).u64(5).u64(300).done();
+        check(row(Table::Decision, decided(DECIDED_INTERACTION), KeyPart::new()), Some(300));
+        check(row(Table::Decision, decided(8), KeyPart::new()), None);
     }
 
     #[test]

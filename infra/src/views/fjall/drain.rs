@@ -56,8 +56,11 @@ impl Inner {
         for ((view, number), rows) in generation.spaces() {
             let (_, space) = spaces.resolve(view, Version::Number(number))?;
             let sorted = sorted(rows)?;
+            // As of now: it may say more than these rows need, not less.
+            let newest = layout::encode_newest(self.front.read().newest_post((view, number)));
             if rows.count() < self.options.table_rows {
                 put_few(&mut few, space, rows, sorted);
+                few.insert(space, layout::NEWEST_KEY, newest);
                 continue;
             }
             wait_for_merges(space);
@@ -65,6 +68,7 @@ impl Inner {
             for (partition, checkpoint) in rows.checkpoints() {
                 table.write(layout::own_checkpoint_key(partition), layout::encode_checkpoint(checkpoint)).map_err(failed)?;
             }
+            table.write(layout::NEWEST_KEY, newest).map_err(failed)?;
             for (key, value) in sorted {
                 match value {
                     Some(value) => table.write(key.as_slice(), value),

@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 use schemas::PartitionId;
 use schemas::rows::{Checkpoint, KeyPart, RowKey, RowWrite, Table, View};
 
+use super::young::{OfPost, Young};
 use crate::views::{Scan, ViewBatch};
 
 /// What a row takes in memory beside its key and value, about.
@@ -156,9 +157,36 @@ pub(super) struct Front {
     young: Generation,
     /// On its way to the files.
     old: Option<Arc<Generation>>,
+    /// What the files need not be asked for.
+    of_posts: FxHashMap<Space, Young>,
 }
 
 impl Front {
+    /// Before the files of these versions; of each it is said which post none of its rows is above.
+    pub(super) fn new(spaces: impl Iterator<Item = (Space, u64)>) -> Self {
+        Self { of_posts: spaces.map(|(space, newest)| (space, Young::new(newest))).collect(), ..Self::default() }
+    }
+
+    /// A version is begun, without rows.
+    pub(super) fn begin(&mut self, space: Space) {
+        self.of_posts.insert(space, Young::new(0));
+    }
+
+    /// A version is gone.
+    pub(super) fn forget(&mut self, space: Space) {
+        self.of_posts.remove(&space);
+    }
+
+    /// The post that no row of the version is above.
+    pub(super) fn newest_post(&self, space: Space) -> u64 {
+        self.of_posts.get(&space).map_or(u64::MAX, Young::newest)
+    }
+
+    /// Whether the files surely do not have the row.
+    pub(super) fn rules_out(&self, space: Space, key: &RowKey) -> bool {
+        OfPost::of(key).is_some_and(|row| self.of_posts.get(&space).is_some_and(|young| young.rules_out(row)))
+    }
+
     /// Those that a key may be in, the younger first.
     fn generations(&self) -> impl Iterator<Item = &Generation> {
         std::iter::once(&self.young).chain(self.old.as_deref())
@@ -179,7 +207,13 @@ impl Front {
         let space_of = |view: View| *numbers.iter().find(|(known, _)| *known == view).expect("every view of a batch is resolved");
         for RowWrite { key, value, .. } in batch.writes {
             *bytes += OVERHEAD_BYTES + key.pk.len() + key.sk.len() + value.as_ref().map_or(0, Bytes::len);
-            spaces.entry(space_of(key.table.view())).or_default().put(key, value);
+            let space = space_of(key.table.view());
+            if let Some(row) = OfPost::of(&key)
+                && let Some(young) = self.of_posts.get_mut(&space)
+            {
+                young.put(row);
+            }
+            spaces.entry(space).or_default().put(key, value);
         }
         for (view, partition, checkpoint) in batch.checkpoints {
             spaces.entry(space_of(view)).or_default().checkpoints.insert(partition, checkpoint);

@@ -4,8 +4,12 @@
 //! row key     table u8 │ length of pk u16 BE │ pk │ sk        in the keyspace of (view, version)
 //! format      'f'                                             in "meta" -> u8
 //! registry    'v' │ view u8                                   in "meta" -> views::registry
+//! birth       0                                               in the keyspace of (view, version) -> u8, the format it was made under
 //! checkpoint  0 │ 'c' │ partition u16 BE                        in the keyspace of (view, version) -> encode_checkpoint
+//! newest post 0 │ 'n'                                         in the keyspace of (view, version) -> encode_newest
 //! ```
+//!
+//! Format 3 has the newest post: no row of the version that is about a post ([`schemas::rows::keys::post_of`]) is about one above it.
 //!
 //! Format 1 had its checkpoints in "meta", under 'c' │ view u8 │ version u32 BE │ partition u16 BE. They are read where a keyspace has none of
 //! its own.
@@ -24,9 +28,11 @@ pub(super) const META: &str = "meta";
 /// The key of the store's format version.
 pub(super) const FORMAT_KEY: &[u8] = b"f";
 /// The format that this build writes; older ones are read.
-pub(super) const FORMAT: u8 = 2;
+pub(super) const FORMAT: u8 = 3;
 /// Those that it reads.
-pub(super) const FORMATS_READ: [u8; 2] = [1, FORMAT];
+pub(super) const FORMATS_READ: [u8; 3] = [1, 2, FORMAT];
+/// The first format that notes the newest post.
+const FORMAT_WITH_NEWEST: u8 = 3;
 /// The longest row key that fjall takes, bytes.
 const KEY_BYTES_MAX: usize = u16::MAX as usize;
 const PREFIX_BYTES: usize = 3;
@@ -142,6 +148,26 @@ pub(super) fn own_checkpoint_key(partition: PartitionId) -> [u8; 4] {
     [0, b'c', high, low]
 }
 
+/// What every keyspace of a version holds from its beginning: no table has the tag 0.
+pub(super) const BIRTH_KEY: [u8; 1] = [0];
+
+/// The key of the newest post: behind those of checkpoints, before all rows.
+pub(super) const NEWEST_KEY: [u8; 2] = [0, b'n'];
+
+/// Version 1: the id, u64 BE. Persisted.
+pub(super) fn encode_newest(post: u64) -> [u8; 8] {
+    post.to_be_bytes()
+}
+
+/// The post that no row is above, by what a keyspace holds of it: a version of an older format may have rows of any.
+pub(super) fn newest_of(birth: Option<&[u8]>, newest: Option<&[u8]>) -> u64 {
+    match (birth, newest.map(<[u8; 8]>::try_from)) {
+        (Some([born, ..]), Some(Ok(bytes))) if *born >= FORMAT_WITH_NEWEST => u64::from_be_bytes(bytes),
+        (Some([born, ..]), None) if *born >= FORMAT_WITH_NEWEST => 0,
+        _ => u64::MAX,
+    }
+}
+
 /// The start of the meta keys of a version's checkpoints, as format 1 has them.
 pub(super) fn checkpoints_prefix(view: View, version: u32) -> [u8; 6] {
     let [a, b, c, d] = version.to_be_bytes();
@@ -227,5 +253,16 @@ mod tests {
         assert_eq!(hex::encode(row_key(&key).unwrap()), include_str!("../golden/row_key.v1.hex").trim());
         assert_eq!(checkpoint_key(View::Statuses, 2, PartitionId(5)), [b'c', 3, 0, 0, 0, 2, 0, 5]);
         assert_eq!(own_checkpoint_key(PartitionId(258)), [0, b'c', 1, 2]);
+        assert_eq!((BIRTH_KEY, NEWEST_KEY, encode_newest(258)), ([0], [0, b'n'], [0, 0, 0, 0, 0, 0, 1, 2]));
+    }
+
+    #[test]
+    fn only_versions_that_note_it_from_their_beginning_know_the_newest_post() {
+        let post = encode_newest(258);
+        assert_eq!(newest_of(Some(&[3]), Some(&post)), 258);
+        assert_eq!(newest_of(Some(&[3]), None), 0);
+        for (birth, newest) in [(Some(&[2][..]), Some(&post[..])), (Some(&[1]), None), (None, None), (Some(&[3]), Some(&[1, 2]))] {
+            assert_eq!(newest_of(birth, newest), u64::MAX, "{birth:?} {newest:?}");
+        }
     }
 }

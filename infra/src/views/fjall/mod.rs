@@ -9,6 +9,7 @@ mod drain;
 mod front;
 pub(in crate::views) mod layout;
 mod open;
+mod young;
 
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -105,12 +106,16 @@ impl FjallViews {
     /// Opens the store of a folder, making it if absent. Blocks; [`ViewError::Locked`] where another process has it open.
     pub fn open(path: &Path, options: FjallOptions) -> Result<Self, ViewError> {
         let (database, meta, spaces) = open::open(path, &options)?;
+        let mut newest = Vec::new();
+        for (view, number, space) in spaces.all() {
+            newest.push(((view, number), open::newest_post(space)?));
+        }
         let inner = Arc::new(Inner {
             database,
             meta,
             spaces: RwLock::new(Arc::new(spaces)),
             steady: RwLock::new(()),
-            front: RwLock::default(),
+            front: RwLock::new(Front::new(newest.into_iter())),
             draining: Mutex::default(),
             broken: OnceLock::new(),
             options,
@@ -142,7 +147,7 @@ impl Inner {
             let view = key.table.view();
             let (number, space) = spaces.resolve(view, version)?;
             let known = front.get((view, number), key);
-            if known.is_none() {
+            if known.is_none() && !front.rules_out((view, number), key) {
                 missing.push((index, key, space));
             }
             values.push(known.flatten());
@@ -291,7 +296,8 @@ impl Inner {
         for number in registry.numbers() {
             if !of_view.spaces.iter().any(|(known, _)| *known == number) {
                 let space = open::open_version(&self.database, &self.options, view, number)?;
-                step.insert(&space, open::BIRTH_KEY, [layout::FORMAT]);
+                step.insert(&space, layout::BIRTH_KEY, [layout::FORMAT]);
+                self.front.write().begin((view, number));
                 of_view.spaces.push((number, space));
             }
         }
@@ -302,6 +308,7 @@ impl Inner {
         let dropped: Vec<(u32, Keyspace)> = of_view.spaces.extract_if(.., |(number, _)| !kept(*number)).collect();
         *self.spaces.write() = Arc::new(spaces);
         for (number, space) in dropped {
+            self.front.write().forget((view, number));
             open::remove_checkpoints(&self.database, &self.meta, view, number)?;
             self.database.delete_keyspace(space).map_err(failed)?;
         }

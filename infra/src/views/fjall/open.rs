@@ -6,7 +6,7 @@ use ::fjall::config::PartitioningPolicy;
 use ::fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use schemas::rows::View;
 
-use super::layout::{self, FORMAT, FORMAT_KEY, FORMATS_READ, META};
+use super::layout::{self, BIRTH_KEY, FORMAT, FORMAT_KEY, FORMATS_READ, META};
 use super::{FjallOptions, failed};
 use crate::priority::giving_way;
 use crate::views::registry::Registry;
@@ -24,6 +24,11 @@ pub(super) struct ViewSpaces {
 pub(super) struct Spaces(Vec<(View, ViewSpaces)>);
 
 impl Spaces {
+    /// Every version of every view.
+    pub(super) fn all(&self) -> impl Iterator<Item = (View, u32, &Keyspace)> {
+        self.0.iter().flat_map(|(view, of_view)| of_view.spaces.iter().map(|(number, space)| (*view, *number, space)))
+    }
+
     /// The versions of a view.
     pub(super) fn view(&self, view: View) -> &ViewSpaces {
         let found = self.0.iter().find(|(known, _)| *known == view);
@@ -43,6 +48,12 @@ impl Spaces {
         let found = spaces.spaces.iter().find(|(known, _)| *known == number);
         found.map(|(_, space)| (number, space)).ok_or(ViewError::NoVersion(view, number))
     }
+}
+
+/// The post that no row of a version is above.
+pub(super) fn newest_post(space: &Keyspace) -> Result<u64, ViewError> {
+    let (birth, newest) = (space.get(BIRTH_KEY).map_err(failed)?, space.get(layout::NEWEST_KEY).map_err(failed)?);
+    Ok(layout::newest_of(birth.as_deref(), newest.as_deref()))
 }
 
 /// Opens the database of a folder, making it if absent.
@@ -89,9 +100,6 @@ fn keyspace_options(options: &FjallOptions) -> KeyspaceCreateOptions {
 pub(super) fn open_version(database: &Database, options: &FjallOptions, view: View, number: u32) -> Result<Keyspace, ViewError> {
     database.keyspace(&layout::keyspace_name(view, number), || keyspace_options(options)).map_err(failed)
 }
-
-/// What every keyspace of a version holds from its beginning: no table has the tag 0.
-pub(super) const BIRTH_KEY: [u8; 1] = [0];
 
 /// Makes sure that a version's rows are those that its checkpoints speak of. A store that lost a keyspace (seen with fjall after kills in
 /// the midst of its making) gives an empty one in its place: then the checkpoints go, and the view is filled again from the log.

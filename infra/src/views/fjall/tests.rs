@@ -1,6 +1,7 @@
 //! The contract, and what only a folder can show: locks, crashes, formats.
 
-use schemas::rows::RowWrite;
+use schemas::rows::{RowWrite, keys};
+use schemas::{AccountId, PostId};
 
 use super::*;
 use crate::views::contract;
@@ -129,7 +130,44 @@ fn a_newer_format_is_refused() {
     store.inner.meta.insert(layout::FORMAT_KEY, [layout::FORMAT + 1]).unwrap();
     drop(store);
     let refused = FjallViews::open(folder.path(), FjallOptions::default()).err();
-    assert!(matches!(&refused, Some(ViewError::Fatal(why)) if why.contains("format [3]")), "{refused:?}");
+    let newer = format!("format [{}]", layout::FORMAT + 1);
+    assert!(matches!(&refused, Some(ViewError::Fatal(why)) if why.contains(&newer)), "{refused:?}");
+}
+
+/// Rows about posts, old and young, are found wherever they lie, also by who opens the store after them; and a version that was made under a
+/// format without the newest post looks for each.
+#[tokio::test]
+async fn rows_about_posts_are_found_whatever_was_noted_of_them() {
+    for (table_rows, made_under) in [(1, layout::FORMAT), (usize::MAX, layout::FORMAT), (1, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, view) = (|post: u64| keys::interaction(AccountId(1), PostId(post)), Table::Interaction.view());
+        let mut random = contract::Seeded(11);
+        let mut put = std::collections::BTreeSet::new();
+        for round in 0..6_u64 {
+            let store = FjallViews::open(folder.path(), FjallOptions { table_rows, ..FjallOptions::default() }).unwrap();
+            if round == 0 {
+                let spaces = store.inner.spaces();
+                let (_, space) = spaces.resolve(view, Version::Live).unwrap();
+                space.insert(layout::BIRTH_KEY, [made_under]).unwrap();
+            }
+            for _ in 0..20 {
+                // Younger from round to round, with old ones among them.
+                let post = 1 + random.below(20 * (round + 1));
+                put.insert(post);
+                let writes = vec![RowWrite { key: key(post), value: Some(Bytes::from_static(b"1")), offset: 0 }];
+                store.commit(Version::Live, ViewBatch { writes, checkpoints: Vec::new() }).await.unwrap();
+            }
+            if round % 2 == 0 {
+                store.flush().await.unwrap();
+            }
+            for post in 1..=140 {
+                let found = store.get(Version::Live, &[key(post)]).await.unwrap();
+                assert_eq!(found[0].is_some(), put.contains(&post), "post {post}, round {round}, {table_rows} rows a table");
+            }
+            let front = store.inner.front.read();
+            assert_eq!(front.rules_out((view, 1), &key(1_000)), made_under == layout::FORMAT || round == 0);
+        }
+    }
 }
 
 #[tokio::test]

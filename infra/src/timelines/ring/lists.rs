@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use schemas::PostId;
 
 use super::super::{Entry, Stretch, TimelineError, TimelineSource};
@@ -25,6 +25,8 @@ const SHARDS: usize = 16;
 pub(super) enum Keep {
     /// Lists read become cached ones: they will be read again.
     Yes,
+    /// Those that were missed once before, lately, do: many read them.
+    Again,
     /// Only those that are cached already are used.
     No,
 }
@@ -44,6 +46,8 @@ struct Shard {
     lists: FxHashMap<u32, Cached>,
     /// All cached authors, in the order in which they are looked at for eviction.
     queue: VecDeque<u32>,
+    /// Authors whose lists were missed, since there were too many of them.
+    missed: FxHashSet<u32>,
 }
 
 struct Cached {
@@ -122,27 +126,51 @@ impl AuthorLists {
 
     /// The same range of many lists, in the order of the authors.
     pub(super) async fn read(&self, authors: &[u32], range: Range, keep: Keep) -> Result<Vec<Vec<Slot>>, TimelineError> {
-        let mut found: Vec<Option<Vec<Slot>>> = authors.iter().map(|author| self.cached(*author, range)).collect();
+        let found: Vec<Option<Vec<Slot>>> = authors.iter().map(|author| self.cached(*author, range)).collect();
         let missing: Vec<u32> = authors.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(author, _)| *author).collect();
-        if !missing.is_empty() {
-            let ids = self.accounts.ids(&missing);
-            // A newest page is what the next read wants too.
-            let fill = keep == Keep::Yes && !range.ascending && range.below == u64::MAX && self.lists_max > 0;
-            let fill = fill.then(|| Fill::begin(self, &missing));
-            let asked = if fill.is_some() { Range { above: 0, limit: self.slots.max(range.limit), ..range } } else { range };
-            let mut answers = missing.iter().zip(self.source.author_lists(&ids, stretch(asked)).await?);
-            for found in found.iter_mut().filter(|found| found.is_none()) {
-                let Some((author, entries)) = answers.next() else { break };
-                let mut slots = slots_of(*author, entries);
-                if let Some(fill) = &fill {
-                    fill.end(*author, &slots, asked.limit);
-                }
-                let above = slots.partition_point(|slot| range.ascending || slot.post > range.above);
+        if missing.is_empty() {
+            return Ok(found.into_iter().flatten().collect());
+        }
+        // A newest page is what the next read wants too.
+        let may_keep = !range.ascending && range.below == u64::MAX && self.lists_max > 0;
+        let (kept, passing): (Vec<u32>, Vec<u32>) = missing.into_iter().partition(|author| may_keep && self.is_to_keep(*author, keep));
+        let mut answers: FxHashMap<u32, Vec<Slot>> = FxHashMap::default();
+        if !kept.is_empty() {
+            let fill = Fill::begin(self, &kept);
+            let asked = Range { above: 0, limit: self.slots.max(range.limit), ..range };
+            for (author, mut slots) in self.ask(&kept, asked).await? {
+                fill.end(author, &slots, asked.limit);
+                let above = slots.partition_point(|slot| slot.post > range.above);
                 slots.truncate(above.min(range.limit));
-                *found = Some(slots);
+                answers.insert(author, slots);
             }
         }
-        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+        if !passing.is_empty() {
+            answers.extend(self.ask(&passing, range).await?);
+        }
+        let list = |(author, found): (&u32, Option<Vec<Slot>>)| found.or_else(|| answers.remove(author)).unwrap_or_default();
+        Ok(authors.iter().zip(found).map(list).collect())
+    }
+
+    /// The range of each author's list from the source.
+    async fn ask(&self, authors: &[u32], range: Range) -> Result<Vec<(u32, Vec<Slot>)>, TimelineError> {
+        let lists = self.source.author_lists(&self.accounts.ids(authors), stretch(range)).await?;
+        Ok(authors.iter().zip(lists).map(|(author, entries)| (*author, slots_of(*author, entries))).collect())
+    }
+
+    /// Whether the list of an author who was missed becomes a cached one.
+    fn is_to_keep(&self, author: u32, keep: Keep) -> bool {
+        match keep {
+            Keep::Yes => true,
+            Keep::No => false,
+            Keep::Again => {
+                let missed = &mut self.shard(author).lock().missed;
+                if missed.len() >= self.lists_max {
+                    missed.clear();
+                }
+                !missed.insert(author)
+            }
+        }
     }
 
     /// The range of a cached list, where that holds all of it.

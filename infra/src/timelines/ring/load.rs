@@ -44,7 +44,7 @@ impl RingTimelines {
         let plan = shard.lock().begin(number, range, now_ms);
         let draft = match plan {
             Plan::Page(draft) => draft,
-            Plan::Direct => return self.read_lists(reader, range, Keep::No).await,
+            Plan::Direct => return self.read_lists(reader, range, Keep::Again).await,
             Plan::Load(ticket) => {
                 if self.fill(reader, number, ticket).await?
                     && let Plan::Page(draft) = shard.lock().peek(number, range)
@@ -118,7 +118,7 @@ impl RingTimelines {
             }
         }
         let all = Range { above: enrolled.above, limit: self.options.slots, ..Range::default() };
-        let read = merge(&self.lists, &enrolled.read, all, Keep::No).await?;
+        let read = merge(&self.lists, &enrolled.read, all, Keep::Again).await?;
         let cut = read.last().filter(|_| read.len() == all.limit);
         let floor = cut.map_or(enrolled.above, |oldest| oldest.post.saturating_sub(1));
         self.meters.filled();

@@ -6,6 +6,7 @@
 
 mod caller;
 mod client;
+mod cross_origin;
 mod edge;
 mod error;
 mod gate;

@@ -17,6 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
 
 use super::client::{client_address, trusts};
+use super::cross_origin::CrossOrigin;
 use super::{ApiError, Edge, html, trace};
 
 /// How long browsers may keep the answer to a preflight.
@@ -45,7 +46,7 @@ pub fn finish(routes: Router, edge: Arc<Edge>) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(edge, surround))
-        .layer(cors())
+        .layer(CrossOrigin::new(cors()))
 }
 
 fn cors() -> CorsLayer {
@@ -98,7 +99,7 @@ fn info_of(edge: &Edge, request: &Request) -> RequestInfo {
     let behind_proxy = trusts(peer, trusted);
     RequestInfo {
         ip: client_address(peer, headers, trusted),
-        request_id: behind_proxy.then(|| request_id_of(headers)).flatten().unwrap_or_else(|| format!("{:032x}", trace::fresh())),
+        request_id: behind_proxy.then(|| request_id_of(headers)).flatten().unwrap_or_else(trace::fresh_name),
         trace: trace::of_request(headers),
         origin: edge.settings.public_url.clone().unwrap_or_else(|| origin_of(headers, behind_proxy)),
     }

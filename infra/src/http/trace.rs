@@ -18,6 +18,11 @@ pub(super) fn fresh() -> u128 {
     u128::from_be_bytes(bytes).max(1)
 }
 
+/// The same in hexadecimal digits, lower-case.
+pub(super) fn fresh_name() -> String {
+    hex::encode(fresh().to_be_bytes())
+}
+
 /// The trace id of a `traceparent`, if it is well formed.
 fn trace_id_of(text: &str) -> Option<u128> {
     let mut parts = text.split('-');

@@ -71,8 +71,6 @@ impl Owner {
                     row.offset = self.durable.next.saturating_sub(1);
                 }
                 rows.extend(self.receipts.rows(self.partition));
-                // Neighbours one after the other: an ordered store finds their places near each other.
-                rows.sort_unstable_by(|one, other| one.key.cmp(&other.key));
                 self.meters.rows_flushed.increment(rows.len() as u64);
                 let batch = ViewBatch { writes: rows, checkpoints: vec![(View::Decisions, self.partition, self.durable)] };
                 let (views, partition, forgotten) = (Arc::clone(&self.ports.views), self.partition, self.ledger.forgotten());

@@ -121,6 +121,10 @@ fn forward(history: &Arc<History>, posts: usize, readers: &[u32], peer: Option<P
     report_distance("forward_", &engine.rates, &limit.rates, report);
     for (side, turns) in beside {
         report.add_spread(&format!("forward_of_{}", side.name()), "_ratio", &ratios(&engine.rates, &turns.rates));
+        if let Some(rate) = side.rate_finished(turns) {
+            report.add(format!("{}_rate_finished_per_s", side.name()), rate);
+            report.add(format!("forward_of_{}_finished_ratio", side.name()), whole(engine.deliveries) / engine.wall_s / rate);
+        }
     }
     Ok(())
 }

@@ -74,6 +74,11 @@ pub(crate) trait Side {
         Ok(())
     }
 
+    /// Deliveries per second with what [`Side::finish`] took, where that puts anything off.
+    fn rate_finished(&self, _turns: &Turns) -> Option<f64> {
+        None
+    }
+
     /// A reader's newest entries, newest first.
     fn newest(&mut self, reader: u32, limit: usize) -> Result<Vec<PostId>>;
 

@@ -41,6 +41,8 @@ pub(super) struct RocksLoad {
     other: Other,
     folder: tempfile::TempDir,
     way: Way,
+    /// What each way reached with the first posts.
+    tried: String,
     /// Deliveries of which entries are there, or were until they were trimmed.
     loaded: f64,
     trim_s: f64,
@@ -58,7 +60,7 @@ impl RocksLoad {
         export::follows(&follows, w1, hot)?;
         let mut other = Other::start("rocksdb", &["rocksdb"]).context(TO_BUILD)?;
         other.ask(&json!({ "do": "open", "folder": folder.path(), "follows": follows, "slots": slots }))?;
-        Ok(Self { other, folder, way: WAYS[0], loaded: 0.0, trim_s: 0.0, slots })
+        Ok(Self { other, folder, way: WAYS[0], tried: String::new(), loaded: 0.0, trim_s: 0.0, slots })
     }
 
     fn load(&mut self, piece: &Piece) -> Result<()> {
@@ -92,6 +94,8 @@ impl Side for RocksLoad {
             self.empty()?;
             self.loaded = 0.0;
         }
+        let rates = tried.iter().map(|(took_s, way)| format!("{way:?} {:.0}/s", whole(piece.deliveries) / took_s));
+        self.tried = rates.collect::<Vec<_>>().join(", ");
         self.way = tried.iter().min_by(|a, b| a.0.total_cmp(&b.0)).context("ways are tried")?.1;
         self.load(piece)
     }
@@ -143,13 +147,13 @@ impl Side for RocksLoad {
         report.add("rocksdb_entries", entries);
         report.add("rocksdb_entry_bytes", bytes / entries.max(1.0));
         report.add("rocksdb_trim_s", self.trim_s);
-        let (way, slots) = (self.way, self.slots);
+        let (way, tried, slots) = (self.way, &self.tried, self.slots);
         let version = self.version()?;
         report.note(
             "rocksdb",
             format!(
                 "RocksDB {version}, a key (reader, newest post first) per entry without a value, on the disk; prepare_for_bulk_load, vector memory tables \
-                 of 64 MB, blocks of 16 KB, two threads in the background, no log ahead, no compression; {way:?} (the best of {WAYS:?}, \
+                 of 64 MB, blocks of 16 KB, two threads in the background, no log ahead, no compression; {way:?} (the best; tried: {tried}, \
                  files being sorted and taken in by so many threads); trimmed to {slots} by one compaction after the last turn, which \
                  rocksdb_rate_finished counts"
             ),

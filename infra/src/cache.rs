@@ -46,6 +46,13 @@ impl Taken {
     pub fn add(&mut self, other: &Self) {
         self.0.extend_from_slice(&other.0);
     }
+
+    /// The same, each once and in the order in which they lie: for values of many parts that are looked at often.
+    pub fn settled(mut self) -> Self {
+        self.0.sort_unstable();
+        self.0.dedup();
+        self
+    }
 }
 
 impl Default for Stamps {

@@ -47,6 +47,18 @@ impl QuerySide {
         {
             return Ok(held.page());
         }
+        // On the heap, for most pages are remembered ones: every layer of the server would carry its room about.
+        Box::pin(self.put_together(reader, ask, newest, now)).await
+    }
+
+    /// A page as it is now, and to be remembered if it may be.
+    async fn put_together(
+        &self,
+        reader: AccountId,
+        ask: PageAsk,
+        newest: Option<Vec<Entry>>,
+        now: UnixMillis,
+    ) -> Result<Page<Pieces>, QueryError> {
         let reader = self.caches.reader(reader).await?;
         let mut window = Window::new(self, &reader, ask, now);
         if let Some(entries) = &newest {
@@ -62,7 +74,7 @@ impl QuerySide {
             taken.add(reader.taken());
             taken.add(newest_marks.taken());
             let times = remembered::mutes_stand(&reader, now);
-            self.caches.homes.insert(reader.account, taken, Remembered::new(ask.limit, entries, times, &page));
+            self.caches.homes.insert(reader.account, taken.settled(), Remembered::new(ask.limit, entries, times, &page));
         }
         Ok(page)
     }

@@ -30,16 +30,16 @@ pub struct UnitCosts {
 impl Default for UnitCosts {
     fn default() -> Self {
         Self {
-            home_page_cpu_us: 190.0,
+            home_page_cpu_us: 93.0,
             home_page_bytes: 96_000.0,
-            command_cpu_us: 346.0,
+            command_cpu_us: 186.0,
             delivery_cpu_ns: 150.0,
             timeline_entries: 256.0,
             entry_bytes: 17.0,
             edge_bytes: 5.2,
-            log_bytes: 280.0,
-            view_bytes: 331.0,
-            search_bytes: 89.0,
+            log_bytes: 283.0,
+            view_bytes: 579.0,
+            search_bytes: 76.0,
         }
     }
 }

@@ -282,6 +282,10 @@ impl Bench {
                 let bare = bare.next().unwrap_or_default();
                 ensure!(wanted.iter().map(|entry| &entry.post.0).eq(bare), "the bare ring of reader {reader} differs from the reference");
                 stretch.below = wanted.last().map(|entry| entry.post);
+                if wanted.len() < PAGE {
+                    // Below the last one there is no page.
+                    break;
+                }
             }
         }
         Ok(())

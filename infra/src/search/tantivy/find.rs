@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use ::tantivy::fastfield::AliveBitSet;
 use ::tantivy::query::{PhrasePrefixQuery, PhraseQuery};
 use ::tantivy::schema::{Field, IndexRecordOption};
-use ::tantivy::{DocId, DocSet, TERMINATED, TantivyError, Term as IndexTerm};
+use ::tantivy::{DocId, DocSet, TERMINATED, Term as IndexTerm};
 use schemas::{AccountId, PostId};
 
 use super::fields::{self, Fields};
@@ -62,8 +62,8 @@ pub(super) fn statuses(snapshot: &Snapshot, fields: &Fields, asked: &StatusQuery
     }
     let none: Vec<Leaf> = parsed.none.iter().map(|term| leaf(fields.text, term)).collect();
     let mut leaves = all.iter().flatten().chain(&none);
-    if !walk.is_unbounded() && leaves.any(|leaf| matches!(leaf, Leaf::Query(_))) {
-        return Err(Halt::TooFar);
+    if leaves.any(|leaf| matches!(leaf, Leaf::Query(_))) {
+        walk.go_anywhere()?;
     }
     let wanted = Wanted::new(snapshot.schema(), all, none)?;
     let window = (asked.max_id.map(|id| id.0), asked.min_id.map(|id| id.0));
@@ -83,9 +83,7 @@ pub(super) fn statuses(snapshot: &Snapshot, fields: &Fields, asked: &StatusQuery
 
 /// Hits of a search for accounts, in three steps: the exact handle, handles that start so, all others.
 pub(super) fn accounts(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery, walk: &Walk) -> Result<Vec<Item>, Halt> {
-    if !walk.is_unbounded() {
-        return Err(Halt::TooFar);
-    }
+    walk.go_anywhere()?;
     let mut page = Page::new(asked.offset, asked.limit);
     let Some(NameTerms { handle, words }) = query::parse_name(&asked.text) else { return Ok(Vec::new()) };
     let exact = || Leaf::Word(IndexTerm::from_field_text(fields.handle, &handle));
@@ -104,22 +102,17 @@ pub(super) fn accounts(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery, 
 
 /// Hits of a search for tags: the terms themselves, which are in the order of names.
 pub(super) fn tags(snapshot: &Snapshot, fields: &Fields, asked: &NameQuery, walk: &Walk) -> Result<Vec<Item>, Halt> {
-    if !walk.is_unbounded() {
-        return Err(Halt::TooFar);
-    }
+    walk.go_anywhere()?;
     let Some(prefix) = query::parse_tag(&asked.text) else { return Ok(Vec::new()) };
     let (offset, limit) = (asked.offset.min(OFFSET_MAX), asked.limit.min(HITS_MAX));
     // The first of all segments are among the first of each.
     let mut found: BTreeSet<Vec<u8>> = BTreeSet::new();
     for segment in snapshot.segments() {
         let index = segment.inverted_index(fields.tag)?;
-        let mut terms = index.terms().range().ge(prefix.as_bytes()).into_stream().map_err(TantivyError::from)?;
+        let mut terms = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
         let mut of_segment = 0;
         while of_segment < offset + limit && terms.advance() && terms.key().starts_with(prefix.as_bytes()) {
-            if any_alive(
-                index.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic).map_err(TantivyError::from)?,
-                segment.alive_bitset(),
-            ) {
+            if any_alive(index.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?, segment.alive_bitset()) {
                 of_segment += 1;
                 found.insert(terms.key().to_vec());
             }

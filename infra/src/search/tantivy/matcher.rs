@@ -67,9 +67,7 @@ impl Wanted {
 
     /// Its documents in a segment; `None` where it is clear that there are none.
     pub(super) fn matcher<'a>(&self, segment: &'a SegmentReader, walk: &'a Walk) -> Result<Option<Matcher<'a>>, Halt> {
-        if walk.go(SEGMENT_STEPS).is_break() {
-            return Err(Halt::TooFar);
-        }
+        walk.go(SEGMENT_STEPS)?;
         // First the dictionary alone: most words are in few segments.
         let mut groups: Vec<Vec<Found<'_>>> = Vec::with_capacity(self.all.len());
         for wishes in &self.all {
@@ -173,9 +171,7 @@ impl Matcher<'_> {
     /// The first document at or after `target` on which all groups agree.
     fn agreed(&mut self, mut target: DocId) -> Result<Option<DocId>, Halt> {
         loop {
-            if self.walk.go(1).is_break() {
-                return Err(Halt::TooFar);
-            }
+            self.walk.go(1)?;
             let from = target;
             for group in &mut self.all {
                 target = group.seek(target);

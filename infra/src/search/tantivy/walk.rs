@@ -1,7 +1,9 @@
 //! How far a search may go: in place as far as a caller's thread can spare, or as far as it takes on a thread that may wait.
 
 use std::cell::Cell;
-use std::ops::ControlFlow;
+use std::io;
+
+use ::tantivy::TantivyError;
 
 /// Steps of a search in place: about as long as a view store's scan in place takes.
 const IN_PLACE_STEPS: u64 = 8_192;
@@ -14,12 +16,18 @@ pub(super) enum Halt {
     /// It has to go farther than it may.
     TooFar,
     /// The index failed.
-    Failed(::tantivy::TantivyError),
+    Failed(TantivyError),
 }
 
-impl From<::tantivy::TantivyError> for Halt {
-    fn from(error: ::tantivy::TantivyError) -> Self {
+impl From<TantivyError> for Halt {
+    fn from(error: TantivyError) -> Self {
         Self::Failed(error)
+    }
+}
+
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.into())
     }
 }
 
@@ -39,19 +47,14 @@ impl Walk {
         Self { left: Cell::new(u64::MAX) }
     }
 
-    /// Whether what takes an unknown number of steps may be begun.
-    pub(super) fn is_unbounded(&self) -> bool {
-        self.left.get() > IN_PLACE_STEPS
+    /// Before what takes an unknown number of steps.
+    pub(super) fn go_anywhere(&self) -> Result<(), Halt> {
+        if self.left.get() > IN_PLACE_STEPS { Ok(()) } else { Err(Halt::TooFar) }
     }
 
     /// Goes on by some steps, if they are left.
-    pub(super) fn go(&self, steps: u64) -> ControlFlow<()> {
-        match self.left.get().checked_sub(steps) {
-            Some(left) => {
-                self.left.set(left);
-                ControlFlow::Continue(())
-            }
-            None => ControlFlow::Break(()),
-        }
+    pub(super) fn go(&self, steps: u64) -> Result<(), Halt> {
+        self.left.set(self.left.get().checked_sub(steps).ok_or(Halt::TooFar)?);
+        Ok(())
     }
 }

@@ -48,11 +48,9 @@ impl Audiences {
             return;
         }
         let mut kept = self.kept.lock();
-        if kept.listeners + audience.len() > LISTENERS_MAX {
-            *kept = Kept::default();
-        }
         // Twice as old: what is still good is read again once, rather than each entry looked at now and then.
-        if kept.since.is_some_and(|since| read_at.saturating_duration_since(since) > 2 * self.age_max) {
+        let is_old = kept.since.is_some_and(|since| read_at.saturating_duration_since(since) > 2 * self.age_max);
+        if is_old || kept.listeners + audience.len() > LISTENERS_MAX {
             *kept = Kept::default();
         }
         kept.since.get_or_insert(read_at);

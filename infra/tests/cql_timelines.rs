@@ -72,9 +72,11 @@ fn entry(author: u64, post: u64) -> Entry {
     Entry { post: PostId(post), author: AccountId(author), flags: 0 }
 }
 
-/// Waits until the author's posts are pushed to the reader: who sits down in the background has a seat a little later.
+/// Reads until the author's posts are pushed to the reader: who sits down in the background has a seat a little later, and who reads while
+/// an earlier turn lasts gets none by it.
 async fn until_pushed(timelines: &CqlTimelines, reader: AccountId, author: AccountId) {
     for _ in 0..500 {
+        timelines.home(reader, Stretch { limit: 1, ..Stretch::default() }).await.expect("reads");
         if timelines.delivery(reader, author).await.expect("tells") == Delivery::Push {
             return;
         }
@@ -124,7 +126,7 @@ async fn check_processes(options: CqlTimelineOptions) {
                 for author in 2..6 {
                     for reader in 10..14 {
                         projector.apply(&[source.follow(AccountId(reader), AccountId(author))]).await.expect("applies");
-                        other.home(AccountId(reader), stretch).await.expect("reads");
+                        until_pushed(other, AccountId(reader), AccountId(author)).await;
                     }
                 }
             }

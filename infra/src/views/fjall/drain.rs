@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use super::front::{Generation, Rows};
 use super::layout::{self, KeyBytes};
 use super::open::Spaces;
-use super::{Inner, failed};
+use super::{Inner, failed, waits_in_memory};
 use crate::priority::give_way;
 use crate::views::{Version, ViewError};
 
@@ -47,14 +47,19 @@ impl Inner {
         let drained = self.front.write().drained();
         // Freeing so many rows takes its time: not under the lock.
         drop((drained, generation));
+        self.merging.drained();
         metrics::histogram!("roost_views_drain_seconds").record(began.elapsed().as_secs_f64());
         Ok(())
     }
 
     fn write_out(&self, spaces: &Spaces, generation: &Generation) -> Result<(), ViewError> {
-        let mut few = self.database.batch();
+        let (mut few, mut without_rows) = (self.database.batch(), Vec::new());
         for ((view, number), rows) in generation.spaces() {
             let (_, space) = spaces.resolve(view, Version::Number(number))?;
+            if !waits_in_memory(view) {
+                without_rows.push(((view, number), space, rows));
+                continue;
+            }
             let sorted = sorted(rows)?;
             // As of now: it may say more than these rows need, not less.
             let newest = layout::encode_newest(self.front.read().newest_post((view, number)));
@@ -64,6 +69,7 @@ impl Inner {
                 continue;
             }
             wait_for_merges(space);
+            let _changing = self.changing();
             let mut table = space.start_ingestion().map_err(failed)?;
             for (partition, checkpoint) in rows.checkpoints() {
                 table.write(layout::own_checkpoint_key(partition), layout::encode_checkpoint(checkpoint)).map_err(failed)?;
@@ -77,6 +83,16 @@ impl Inner {
                 .map_err(failed)?;
             }
             table.finish().map_err(failed)?;
+        }
+        let _journaling = self.journaling.lock();
+        for (of_view, space, rows) in without_rows {
+            for (partition, checkpoint) in rows.checkpoints() {
+                let stored = self.stored_checkpoint(of_view, space, partition)?;
+                // A later one may have come with rows, which the journal took at once.
+                if stored.is_none_or(|stored| (stored.generation, stored.next) < (checkpoint.generation, checkpoint.next)) {
+                    few.insert(space, layout::own_checkpoint_key(partition), layout::encode_checkpoint(checkpoint));
+                }
+            }
         }
         few.commit().map_err(failed)
     }

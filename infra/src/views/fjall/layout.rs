@@ -11,6 +11,8 @@
 //!
 //! Format 3 has the newest post: no row of the version that is about a post ([`schemas::rows::keys::post_of`]) is about one above it.
 //!
+//! Format 4 has the same bytes; the files of versions made under it are merged by age (`merge.rs`), which an older build would not go on with.
+//!
 //! Format 1 had its checkpoints in "meta", under 'c' │ view u8 │ version u32 BE │ partition u16 BE. They are read where a keyspace has none of
 //! its own.
 //!
@@ -28,9 +30,9 @@ pub(super) const META: &str = "meta";
 /// The key of the store's format version.
 pub(super) const FORMAT_KEY: &[u8] = b"f";
 /// The format that this build writes; older ones are read.
-pub(super) const FORMAT: u8 = 3;
+pub(super) const FORMAT: u8 = 4;
 /// Those that it reads.
-pub(super) const FORMATS_READ: [u8; 3] = [1, 2, FORMAT];
+pub(super) const FORMATS_READ: [u8; 4] = [1, 2, 3, FORMAT];
 /// The first format that notes the newest post.
 const FORMAT_WITH_NEWEST: u8 = 3;
 /// The longest row key that fjall takes, bytes.

@@ -8,14 +8,17 @@ mod committer;
 mod drain;
 mod front;
 pub(in crate::views) mod layout;
+mod merge;
 mod open;
 mod young;
 
 use std::cmp::Ordering;
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::fjall::{Database, Keyspace, PersistMode, Readable, Snapshot, UserKey, UserValue};
 use async_trait::async_trait;
@@ -28,7 +31,8 @@ use smallvec::SmallVec;
 use self::committer::Committer;
 use self::drain::Drainer;
 use self::front::Front;
-use self::layout::KeyRange;
+use self::layout::{KeyBytes, KeyRange};
+use self::merge::Mergers;
 use self::open::Spaces;
 use super::registry::{Registry, VersionFault};
 use super::{Scan, ScannedRow, Version, Versions, ViewBatch, ViewError, ViewStore};
@@ -46,8 +50,8 @@ pub struct FjallOptions {
     pub memtable_bytes: u64,
     /// Journals kept before rows are forced to files, bytes, at least 64 MiB; also what a start reads again.
     pub journals_bytes: u64,
-    /// Threads that write files and merge them, at least 1. With more than one, fjall 3.1 keeps the first for writing files, and while
-    /// another merges, the first hands the next merge back to itself without a pause: a core is lost to it.
+    /// Threads that write files, and merge those of versions made before merging by age, at least 1. With more than one, fjall 3.1 keeps the
+    /// first for writing, and while another merges, the first hands the next merge back to itself without a pause: a core is lost to it.
     pub worker_threads: usize,
     /// Files held open.
     pub open_files: usize,
@@ -71,7 +75,32 @@ impl Default for FjallOptions {
 pub struct FjallViews {
     committer: Committer,
     drainer: Drainer,
+    _mergers: Mergers,
     inner: Arc<Inner>,
+}
+
+/// Rows that were asked for, as far as memory knows them.
+struct Looked {
+    values: Vec<Option<Bytes>>,
+    /// Which of them are to be looked for in the files.
+    missing: Vec<(usize, KeyBytes, Keyspace)>,
+    snapshot: Option<Snapshot>,
+}
+
+impl Looked {
+    /// Looks for the rest in the files.
+    fn complete(mut self) -> Result<Vec<Option<Bytes>>, ViewError> {
+        for (index, key, space) in self.missing {
+            let stored = match &self.snapshot {
+                Some(snapshot) => snapshot.get(&space, key),
+                None => space.get(key),
+            };
+            if let Some(value) = self.values.get_mut(index) {
+                *value = stored.map_err(failed)?.as_deref().map(owned);
+            }
+        }
+        Ok(self.values)
+    }
 }
 
 struct Inner {
@@ -84,12 +113,28 @@ struct Inner {
     front: RwLock<Front>,
     /// Held by whoever brings it there.
     draining: Mutex<()>,
+    /// Held by whoever writes what does not wait in memory, and its checkpoints, which must not go back.
+    journaling: Mutex<()>,
     /// Why nothing can be brought there any more.
     broken: OnceLock<String>,
+    /// Says that there is more to merge.
+    merging: merge::Bell,
+    /// How many threads are changing which files there are; see [`Changing`].
+    changing: AtomicUsize,
     options: FjallOptions,
 }
 
-/// Whether commits of a view wait in memory: their rows and checkpoints can be made again from the log.
+/// While it is held, the store may change which files it has. That takes five syncs, and whoever reads the files meanwhile waits for them:
+/// then nobody reads on a thread of the runtime.
+struct Changing<'a>(&'a AtomicUsize);
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Release);
+    }
+}
+
+/// Whether rows of a view wait in memory: they can be made again from the log. A checkpoint that comes without rows waits there of every view.
 fn waits_in_memory(view: View) -> bool {
     !matches!(view, View::Reactors | View::DeadLetters)
 }
@@ -117,10 +162,14 @@ impl FjallViews {
             steady: RwLock::new(()),
             front: RwLock::new(Front::new(newest.into_iter())),
             draining: Mutex::default(),
+            journaling: Mutex::default(),
             broken: OnceLock::new(),
+            merging: merge::Bell::default(),
+            changing: AtomicUsize::new(0),
             options,
         });
-        Ok(Self { committer: Committer::start(inner.clone())?, drainer: Drainer::start(inner.clone())?, inner })
+        let (committer, drainer) = (Committer::start(inner.clone())?, Drainer::start(inner.clone())?);
+        Ok(Self { committer, drainer, _mergers: Mergers::start(inner.clone())?, inner })
     }
 
     /// Runs what may wait for the disk on a thread that may.
@@ -139,33 +188,32 @@ impl Inner {
         self.spaces.read().clone()
     }
 
-    fn get(&self, version: Version, keys: &[RowKey]) -> Result<Vec<Option<Bytes>>, ViewError> {
+    fn changing(&self) -> Changing<'_> {
+        self.changing.fetch_add(1, Release);
+        Changing(&self.changing)
+    }
+
+    fn is_changing(&self) -> bool {
+        self.changing.load(Acquire) > 0
+    }
+
+    /// What memory knows of some rows, and how the rest is to be looked for.
+    fn look(&self, version: Version, keys: &[RowKey]) -> Result<Looked, ViewError> {
         let spaces = self.spaces();
-        let (mut values, mut missing) = (Vec::with_capacity(keys.len()), Vec::new());
+        let mut looked = Looked { values: Vec::with_capacity(keys.len()), missing: Vec::new(), snapshot: None };
         let front = self.front.read();
         for (index, key) in keys.iter().enumerate() {
             let view = key.table.view();
             let (number, space) = spaces.resolve(view, version)?;
             let known = front.get((view, number), key);
             if known.is_none() && !front.rules_out((view, number), key) {
-                missing.push((index, key, space));
+                looked.missing.push((index, layout::row_key(key)?, space.clone()));
             }
-            values.push(known.flatten());
+            looked.values.push(known.flatten());
         }
         // One snapshot, as of this moment, so that rows of one batch are seen together.
-        let snapshot = (missing.len() > 1).then(|| self.database.snapshot());
-        drop(front);
-        for (index, key, space) in missing {
-            let key = layout::row_key(key)?;
-            let stored = match &snapshot {
-                Some(snapshot) => snapshot.get(space, key),
-                None => space.get(key),
-            };
-            if let Some(value) = values.get_mut(index) {
-                *value = stored.map_err(failed)?.as_deref().map(owned);
-            }
-        }
-        Ok(values)
+        looked.snapshot = (looked.missing.len() > 1).then(|| self.database.snapshot());
+        Ok(looked)
     }
 
     /// The rows of a scan: those of the files, and over them what is not there yet.
@@ -227,6 +275,16 @@ impl Inner {
         if let Some(known) = self.front.read().checkpoint((view, number), partition) {
             return Ok(Some(known));
         }
+        self.stored_checkpoint((view, number), space, partition)
+    }
+
+    /// A checkpoint as the files have it.
+    fn stored_checkpoint(
+        &self,
+        (view, number): (View, u32),
+        space: &Keyspace,
+        partition: PartitionId,
+    ) -> Result<Option<Checkpoint>, ViewError> {
         let own = space.get(layout::own_checkpoint_key(partition)).map_err(failed)?;
         let bytes = match own {
             Some(own) => Some(own),
@@ -264,6 +322,7 @@ impl Inner {
     /// Commits batches to the journal as one; none of them, if one names a version that is not there.
     fn commit<'a>(&self, batches: impl IntoIterator<Item = (Version, &'a ViewBatch)>) -> Result<(), ViewError> {
         let _steady = self.steady.read();
+        let _journaling = self.journaling.lock();
         let spaces = self.spaces();
         let mut step = self.database.batch();
         for (version, batch) in batches {
@@ -319,11 +378,15 @@ impl Inner {
 #[async_trait]
 impl ViewStore for FjallViews {
     async fn get(&self, version: Version, keys: &[RowKey]) -> Result<Vec<Option<Bytes>>, ViewError> {
-        self.inner.get(version, keys)
+        let looked = self.inner.look(version, keys)?;
+        match looked.missing.is_empty() || !self.inner.is_changing() {
+            true => looked.complete(),
+            false => self.blocking(|_| looked.complete()).await,
+        }
     }
 
     async fn scan(&self, version: Version, scan: Scan) -> Result<Vec<ScannedRow>, ViewError> {
-        match scan.limit <= INLINE_ROWS_MAX {
+        match scan.limit <= INLINE_ROWS_MAX && !self.inner.is_changing() {
             true => self.inner.scan(version, &scan),
             false => self.blocking(move |inner| inner.scan(version, &scan)).await,
         }
@@ -335,8 +398,9 @@ impl ViewStore for FjallViews {
 
     async fn commit(&self, version: Version, mut batch: ViewBatch) -> Result<(), ViewError> {
         let writes: Vec<_> = batch.writes.extract_if(.., |write| !waits_in_memory(write.key.table.view())).collect();
-        let checkpoints: Vec<_> = batch.checkpoints.extract_if(.., |(view, ..)| !waits_in_memory(*view)).collect();
-        if !(writes.is_empty() && checkpoints.is_empty()) {
+        if !writes.is_empty() {
+            // With the checkpoint behind them: what is there is not made again.
+            let checkpoints = batch.checkpoints.iter().filter(|(view, ..)| !waits_in_memory(*view)).copied().collect();
             self.committer.commit(version, ViewBatch { writes, checkpoints }).await?;
         }
         if batch.writes.is_empty() && batch.checkpoints.is_empty() {
@@ -344,13 +408,23 @@ impl ViewStore for FjallViews {
         }
         let (since, bytes) = self.inner.put(version, batch)?;
         if self.drainer.tell(since, bytes) {
+            let began = Instant::now();
             self.blocking(Inner::drain).await?;
+            if began.elapsed() > SLOW_COMMIT {
+                tracing::warn!(
+                    ms = began.elapsed().as_millis() as u64,
+                    "a commit waited for the files of the view store, which do not keep up"
+                );
+            }
         }
         Ok(())
     }
 
     async fn checkpoint(&self, version: Version, view: View, partition: PartitionId) -> Result<Option<Checkpoint>, ViewError> {
-        self.inner.checkpoint(version, view, partition)
+        match self.inner.is_changing() {
+            true => self.blocking(move |inner| inner.checkpoint(version, view, partition)).await,
+            false => self.inner.checkpoint(version, view, partition),
+        }
     }
 
     async fn versions(&self, view: View) -> Result<Versions, ViewError> {
@@ -377,6 +451,9 @@ impl ViewStore for FjallViews {
         .await
     }
 }
+
+/// A commit that waits longer for the files is told of.
+const SLOW_COMMIT: Duration = Duration::from_millis(500);
 
 /// Scans of at most that many rows run on the caller's thread.
 const INLINE_ROWS_MAX: usize = 512;

@@ -81,6 +81,85 @@ async fn scans_see_the_newest_of_each_row_in_order() {
     }
 }
 
+/// Through every age of files: what was written last is found, what was removed stays away, also where a process ended between the two steps of
+/// a merge, and after the next start.
+#[tokio::test]
+async fn merges_of_every_age_keep_the_newest_of_each_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || FjallViews::open(folder.path(), FjallOptions { waiting_bytes: 0, table_rows: 1, ..FjallOptions::default() }).unwrap();
+    let (mut model, mut random) = (std::collections::BTreeMap::new(), contract::Seeded(11));
+    let compare = async |store: &FjallViews, model: &std::collections::BTreeMap<String, String>| {
+        let rows = contract::dump_all(store, Version::Live, Table::Note, 1_000).await;
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let found: Vec<_> = rows.iter().map(|(key, value)| (text(&key.sk), text(value))).collect();
+        assert_eq!(found, model.clone().into_iter().collect::<Vec<_>>());
+    };
+    let store = open();
+    // Whatever is merged is merged here.
+    store.inner.merging.end();
+    let mut is_cut = false;
+    for step in 0..320_u64 {
+        let mut writes = Vec::new();
+        for _ in 0..=random.below(6) {
+            let sk = format!("{:03}", random.below(200));
+            let value = (random.below(4) > 0).then(|| step.to_string());
+            match &value {
+                Some(value) => drop(model.insert(sk.clone(), value.clone())),
+                None => drop(model.remove(&sk)),
+            }
+            writes.push(RowWrite { value: value.map(Bytes::from), ..contract::put(Table::Note, "ana", &sk, "") });
+        }
+        store.commit(Version::Live, ViewBatch { writes, checkpoints: Vec::new() }).await.unwrap();
+        store.inner.drain().unwrap();
+        store.inner.merge_once(&merge::YOUNG, false).unwrap();
+        store.inner.merge_once(&merge::OLD, false).unwrap();
+        if step % 50 == 0 {
+            compare(&store, &model).await;
+        }
+        let spaces = store.inner.spaces();
+        let (_, space) = spaces.resolve(View::Relations, Version::Live).unwrap();
+        if step >= 150 && !is_cut && merge::runs(space, 0) > 0 {
+            store.inner.compact(space, Arc::new(lsm_tree::compaction::PullDown(0, 1))).unwrap();
+            assert_eq!(merge::runs(space, 1), 1);
+            compare(&store, &model).await;
+            is_cut = true;
+        }
+    }
+    assert!(is_cut);
+    compare(&store, &model).await;
+    let spaces = store.inner.spaces();
+    let (_, space) = spaces.resolve(View::Relations, Version::Live).unwrap();
+    let runs: Vec<usize> = (0..=6).map(|level| merge::runs(space, level)).collect();
+    assert!(matches!(runs[..], [0..4, 0, 0..8, 0, 1..8, 0, 1]), "320 drains are merged by age: {runs:?}");
+    while store.inner.merge_once(&merge::YOUNG, true).unwrap() || store.inner.merge_once(&merge::OLD, true).unwrap() {}
+    assert!((0..4).all(|level| merge::runs(space, level) < 2), "where nothing is drained any more, less is enough");
+    compare(&store, &model).await;
+    drop((spaces, store));
+    compare(&open(), &model).await;
+}
+
+/// What cannot be made again is in the journal with the checkpoint behind it; one that waited in memory does not take that back.
+#[tokio::test]
+async fn a_checkpoint_that_came_with_rows_does_not_go_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FjallViews::open(folder.path(), FjallOptions::default()).unwrap();
+    let at = |next| vec![(View::Reactors, PartitionId(0), contract::checkpoint(next))];
+    store.commit(Version::Live, ViewBatch { writes: Vec::new(), checkpoints: at(5) }).await.unwrap();
+    // A drain is under way with the older one.
+    drop(store.inner.front.write().turn());
+    let writes = vec![contract::put(Table::Outbox, "ana", "1", "1")];
+    store.commit(Version::Live, ViewBatch { writes, checkpoints: at(6) }).await.unwrap();
+    store.inner.drain().unwrap();
+    let spaces = store.inner.spaces();
+    let (number, space) = spaces.resolve(View::Reactors, Version::Live).unwrap();
+    let stored = store.inner.stored_checkpoint((View::Reactors, number), space, PartitionId(0)).unwrap();
+    assert_eq!(stored, Some(contract::checkpoint(6)));
+    store.commit(Version::Live, ViewBatch { writes: Vec::new(), checkpoints: at(7) }).await.unwrap();
+    store.inner.drain().unwrap();
+    let stored = store.inner.stored_checkpoint((View::Reactors, number), space, PartitionId(0)).unwrap();
+    assert_eq!(stored, Some(contract::checkpoint(7)));
+}
+
 /// A store of format 1 has its checkpoints beside the rows: they are read until the view has its own.
 #[tokio::test]
 async fn checkpoints_of_format_1_are_read() {

@@ -72,7 +72,7 @@ fn post(touched: &mut Vec<u64>, own: [u64; 2], in_reply_to: Option<&ReplyTo>, me
 }
 
 /// A handle as a number: FNV-1a 64, the top bit set so that it meets no id. Kept with dead letters: never change it.
-fn handle(text: &str) -> u64 {
+pub(crate) fn handle(text: &str) -> u64 {
     let hash = normalise(text).bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, byte| (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     hash | 1 << 63
 }

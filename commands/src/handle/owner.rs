@@ -54,14 +54,25 @@ impl Owner {
         let now_ms = (self.ports.clock)().max(self.ledger.time_ms);
         let first = self.sequence + 1;
         let mut records = Vec::with_capacity(requests.len());
-        let mut replies = Vec::with_capacity(requests.len());
+        let (mut replies, mut at_once) = (Vec::with_capacity(requests.len()), Vec::new());
         for Request { envelope, reply, since } in requests.drain(..) {
             let kind = envelope.command.kind();
             let outcome = self.decide(envelope, now_ms, &known, &mut records);
             self.meters.command(kind, outcome.name());
-            replies.push(Reply { to: reply, outcome, kind, since });
+            let of_it = if self.is_durable(&outcome) { &mut at_once } else { &mut replies };
+            of_it.push(Reply { to: reply, outcome, kind, since });
         }
+        self.answer(at_once);
         self.launch(first, records, replies)
+    }
+
+    /// Whether an outcome rests on nothing that is still on its way to the disk: of repetitions, as reactors send them, most do.
+    fn is_durable(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Repeated { sequence, .. } => *sequence <= self.durable.validity.sequence,
+            Outcome::Known(_) => true,
+            Outcome::Recorded { .. } | Outcome::Unchanged { .. } | Outcome::Refused(_) => false,
+        }
     }
 
     fn launch(&mut self, first: u64, records: Vec<NewRecord>, replies: Vec<Reply>) -> bool {

@@ -13,14 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use infra::bus::CommandBus;
 use infra::clock::Clock;
 use infra::log::EventLog;
 use infra::progress::Progress;
 use infra::views::{Version, ViewBatch, ViewStore};
 use rustc_hash::FxHashSet;
-use schemas::commands::{Command, CommandError, Envelope, follow_ups, react};
+use schemas::commands::{Command, CommandError, Envelope, follow_ups};
 use schemas::log::{CommandId, Position, TraceContext};
 use schemas::rows::{Checkpoint, View};
 use schemas::{AccountId, PartitionId};
@@ -35,8 +35,8 @@ pub(crate) use claims::tend_claims;
 pub use outbox::MailDesk;
 pub(crate) use outbox::Outbox;
 
-/// Records whose follow-ups run at once; they touch nothing in common.
-const AT_ONCE: usize = 64;
+/// Records whose follow-ups run at once; they are about different things.
+const AT_ONCE: usize = 512;
 /// How long a step waits for views before it is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -91,9 +91,16 @@ impl ReactorPorts {
     }
 }
 
-/// Whether there is anything to do about a record. Most cause nothing, and hold up nothing.
-fn concerns(fact: &Fact) -> bool {
-    fact.events().iter().any(|event| reblogs::concerns(event) || !react(event, fact.header.time_ms).is_empty())
+/// What a follow-up is about: both ends of a relation, or a handle. Those about the same are sent in the log's order.
+fn about(command: &Command) -> (u64, u64) {
+    let relation = |one: AccountId, other: AccountId| (one.0.min(other.0), one.0.max(other.0));
+    match command {
+        Command::AnswerFollow(c) | Command::DropFollower(c) => relation(c.account, c.follower),
+        Command::ConfirmFollow(c) | Command::EndFollow(c) => relation(c.account, c.target),
+        Command::ConfirmHandle(c) => (touches::handle(&c.handle), 0),
+        Command::HoldHandle(c) => (touches::handle(&c.handle), 0),
+        _ => (0, 0),
+    }
 }
 
 /// A command of the system's own, named by what it is about.
@@ -103,27 +110,34 @@ fn named(scope: &str, key: &str, causation: CommandId, trace: TraceContext, comm
 }
 
 impl Reactors {
-    /// Sends the follow-ups of one record, in order.
-    async fn follow_up(&self, fact: &Fact) -> Result<(), Trouble> {
-        let header = &fact.header;
-        for envelope in follow_ups(header.command_id, header.actor, header.trace, header.time_ms, fact.events()) {
-            self.ports.send(envelope).await?;
+    /// Sends the follow-ups of records: those of one in order, those of many at once where they are about different things.
+    async fn follow_up(&self, facts: &[Fact]) -> Result<(), Trouble> {
+        let (mut waiting, mut busy) = (Vec::new(), FxHashSet::default());
+        for fact in facts {
+            let header = &fact.header;
+            let of_record = follow_ups(header.command_id, header.actor, header.trace, header.time_ms, fact.events());
+            if of_record.is_empty() {
+                continue;
+            }
+            if waiting.len() >= AT_ONCE || of_record.iter().any(|envelope| busy.contains(&about(&envelope.command))) {
+                self.send_all(&mut waiting).await?;
+                busy.clear();
+            }
+            busy.extend(of_record.iter().map(|envelope| about(&envelope.command)));
+            waiting.push(of_record);
         }
-        Ok(())
+        self.send_all(&mut waiting).await
     }
 
-    async fn react(&self, fact: &Fact) -> Result<(), Trouble> {
-        self.follow_up(fact).await?;
-        for event in fact.events() {
-            reblogs::react(&self.ports, (self.partition, fact), event).await?;
-        }
-        Ok(())
-    }
-
-    /// Reacts to records at once; an error of one is the answer after all have ended.
-    async fn react_all(&self, facts: &mut Vec<&Fact>) -> Result<(), Trouble> {
-        let outcomes = join_all(facts.drain(..).map(|fact| self.react(fact))).await;
-        outcomes.into_iter().collect()
+    /// Sends what waits; an error is the answer after all have ended.
+    async fn send_all(&self, waiting: &mut Vec<Vec<Envelope>>) -> Result<(), Trouble> {
+        let in_order = async |of_record: Vec<Envelope>| {
+            for envelope in of_record {
+                self.ports.send(envelope).await?;
+            }
+            Ok(())
+        };
+        join_all(waiting.drain(..).map(in_order)).await.into_iter().collect()
     }
 }
 
@@ -143,18 +157,9 @@ impl Sink for Reactors {
     }
 
     async fn take(&mut self, batch: &Batch) -> Result<(), Trouble> {
-        let (mut facts, mut busy) = (Vec::new(), FxHashSet::default());
-        for fact in batch.facts.iter().filter(|fact| concerns(fact)) {
-            let touched = touches::of_record(fact.events());
-            // What touches the same things is reacted to in the log's order.
-            if facts.len() >= AT_ONCE || touched.iter().any(|number| busy.contains(number)) {
-                self.react_all(&mut facts).await?;
-                busy.clear();
-            }
-            busy.extend(touched);
-            facts.push(fact);
-        }
-        self.react_all(&mut facts).await?;
+        // Each waits for others: commands for the disk, reblogs for the views.
+        let (sent, looked_after) = join(self.follow_up(&batch.facts), reblogs::react(&self.ports, self.partition, &batch.facts)).await;
+        sent.and(looked_after)?;
         let checkpoints = vec![(View::Reactors, self.partition, batch.end)];
         let writes: Vec<_> = batch.facts.iter().flat_map(|fact| outbox::of_record(self.partition, fact)).collect();
         let fresh = !writes.is_empty();

@@ -3,37 +3,42 @@
 //! A deletion looks for reblogs once the views have passed it; a reblog looks for its original once the views have passed the reblog.
 //! Whichever comes later sees the other, on whatever partitions they are.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use infra::views::{Scan, Version, ViewError};
 use schemas::PartitionId;
 use schemas::commands::{Command, Unreblog};
 use schemas::events::{Event, Reblogged};
 use schemas::ids::{AccountId, PostId};
-use schemas::rows::{AuthorRow, KeyPart, Table, codec, keys};
+use schemas::rows::{AuthorRow, KeyPart, RowKey, Table, codec, keys};
 
-use super::{ReactorPorts, named};
+use super::{AT_ONCE, ReactorPorts, named};
 use crate::batch::Fact;
 use crate::error::{ProjectError, Trouble};
 
 /// Reblogs taken back per read.
 const PAGE: usize = 256;
 
-/// Whether [`react`] has anything to do about an event.
-pub(super) fn concerns(event: &Event) -> bool {
-    matches!(event, Event::PostDeleted(_) | Event::Reblogged(_))
-}
-
-pub(super) async fn react(ports: &ReactorPorts, (partition, fact): (PartitionId, &Fact), event: &Event) -> Result<(), Trouble> {
-    match event {
-        Event::PostDeleted(e) => {
-            ports.wait(partition, fact.offset).await?;
-            take_all_back(ports, fact, e.post).await
+/// Reacts to what the records of a partition say of reblogs and of deleted posts.
+pub(super) async fn react(ports: &ReactorPorts, partition: PartitionId, facts: &[Fact]) -> Result<(), Trouble> {
+    let (mut deleted, mut reblogs) = (Vec::new(), Vec::new());
+    for (fact, event) in facts.iter().flat_map(|fact| fact.events().iter().map(move |event| (fact, event))) {
+        match event {
+            Event::PostDeleted(e) => deleted.push((fact, e.post)),
+            Event::Reblogged(e) => reblogs.push((fact, e)),
+            _ => {}
         }
-        Event::Reblogged(e) => {
-            ports.wait(partition, fact.offset).await?;
-            check_original(ports, fact, e).await
-        }
-        _ => Ok(()),
     }
+    let Some(last) = deleted.iter().map(|(fact, _)| fact).chain(reblogs.iter().map(|(fact, _)| fact)).map(|fact| fact.offset).max() else {
+        return Ok(());
+    };
+    ports.wait(partition, last).await?;
+    for some in deleted.chunks(AT_ONCE) {
+        let taken_back = join_all(some.iter().map(|(fact, post)| take_all_back(ports, fact, *post))).await;
+        taken_back.into_iter().collect::<Result<(), Trouble>>()?;
+    }
+    check_originals(ports, reblogs).await
 }
 
 async fn take_all_back(ports: &ReactorPorts, fact: &Fact, post: PostId) -> Result<(), Trouble> {
@@ -57,20 +62,31 @@ fn damaged(cause: &str) -> Trouble {
     Trouble::Fatal(ProjectError::Views(ViewError::Fatal(cause.to_owned())))
 }
 
-async fn check_original(ports: &ReactorPorts, fact: &Fact, e: &Reblogged) -> Result<(), Trouble> {
-    if stands(ports, e.post).await? {
-        return Ok(());
-    }
+/// A reblog and the record that tells of it.
+type OfRecord<'a> = (&'a Fact, &'a Reblogged);
+
+async fn check_originals(ports: &ReactorPorts, reblogs: Vec<OfRecord<'_>>) -> Result<(), Trouble> {
+    let absent = without_original(ports, reblogs).await?;
     // Absent, or not yet there: views of another partition may be behind.
-    ports.wait_for_end(e.post.partition()).await?;
-    if stands(ports, e.post).await? {
-        return Ok(());
+    let partitions: BTreeSet<PartitionId> = absent.iter().map(|(_, e)| e.post.partition()).collect();
+    for partition in partitions {
+        ports.wait_for_end(partition).await?;
     }
-    take_back(ports, fact, (e.account, e.reblog), e.post).await
+    for (fact, e) in without_original(ports, absent).await? {
+        take_back(ports, fact, (e.account, e.reblog), e.post).await?;
+    }
+    Ok(())
 }
 
-async fn stands(ports: &ReactorPorts, post: PostId) -> Result<bool, Trouble> {
-    Ok(ports.views.get(Version::Live, &[keys::status(post)]).await?.iter().any(Option::is_some))
+/// Those whose original is not in the views.
+async fn without_original<'a>(ports: &ReactorPorts, mut reblogs: Vec<OfRecord<'a>>) -> Result<Vec<OfRecord<'a>>, Trouble> {
+    if reblogs.is_empty() {
+        return Ok(reblogs);
+    }
+    let originals: Vec<RowKey> = reblogs.iter().map(|(_, e)| keys::status(e.post)).collect();
+    let mut rows = ports.views.get(Version::Live, &originals).await?.into_iter();
+    reblogs.retain(|_| rows.next().is_some_and(|row| row.is_none()));
+    Ok(reblogs)
 }
 
 async fn take_back(ports: &ReactorPorts, fact: &Fact, (account, reblog): (AccountId, PostId), post: PostId) -> Result<(), Trouble> {

@@ -7,7 +7,9 @@ use infra::views::memory::MemoryViews;
 use parking_lot::Mutex;
 use schemas::PostId;
 use schemas::commands::{AnswerFollow, ConfirmHandle, LapseHandle, Receipt, Rejection, ReleaseHandle, Unreblog};
-use schemas::events::{AccountRegistered, Event, FollowRequested, HandleClaimed, HandleHeld, PostDeleted, Profile, Reblogged, Visibility};
+use schemas::events::{
+    AccountRegistered, Event, FollowRequested, HandleClaimed, HandleHeld, PostDeleted, Profile, Reblogged, Unfollowed, Visibility,
+};
 use schemas::ids::{RelationId, partition_of_text};
 use schemas::rows::keys;
 
@@ -102,6 +104,43 @@ async fn a_refusal_is_final() {
     stage.settle().await;
     stage.settle().await;
     assert_eq!(stage.commands(), []);
+}
+
+/// Answers nobody before so many are there.
+struct Gathering(tokio::sync::Barrier);
+
+#[async_trait]
+impl CommandBus for Gathering {
+    async fn execute(&self, _: Envelope) -> Result<Receipt, CommandError> {
+        self.0.wait().await;
+        Ok(Receipt::default())
+    }
+}
+
+/// As when very many follow one account at once, who are all on the same partition.
+#[tokio::test(start_paused = true)]
+async fn wishes_to_follow_one_account_are_answered_at_once() {
+    let mut stage = Stage::new(T0).await;
+    stage.ports.bus = Arc::new(Gathering(tokio::sync::Barrier::new(5)));
+    let wish = |relation| {
+        let (account, relation) = (AccountId(100 + relation), RelationId(relation));
+        FollowRequested { account, target: BOB, relation, reblogs: true, notify: false, languages: vec![] }.into()
+    };
+    for relation in 0..5 {
+        stage.world.append(home_of(ANA), &[wish(relation)]).await;
+    }
+    tokio::time::timeout(Duration::from_secs(60), stage.settle()).await.expect("none waits for another");
+}
+
+#[tokio::test]
+async fn what_is_about_one_relation_is_sent_in_order() {
+    let stage = Stage::new(T0).await;
+    let (account, target, relation) = (ANA, BOB, RelationId(9));
+    stage.world.append(home_of(ANA), &[wish()]).await;
+    stage.world.append(home_of(ANA), &[Unfollowed { account, target, relation }.into()]).await;
+    stage.settle().await;
+    let of_bob = AnswerFollow { account: BOB, follower: ANA, relation };
+    assert_eq!(stage.commands(), [Command::AnswerFollow(of_bob.clone()), Command::DropFollower(of_bob)]);
 }
 
 fn reblogged(reblog: u64, account: AccountId) -> Event {

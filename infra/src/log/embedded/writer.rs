@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use schemas::log::{RecordHeader, StoredRecord, Validity, WriterId};
@@ -33,6 +33,9 @@ const ALLOCATE_BYTES_MAX: u64 = 16 << 20;
 
 /// A buffer that one large group grew beyond this is given back.
 const BUFFER_BYTES_MAX: usize = 4 << 20;
+
+/// A sync that takes longer is told of.
+const SLOW_SYNC: Duration = Duration::from_millis(500);
 
 /// From so many on, answers are given by the runtime.
 const ANSWERS_MANY: usize = 16;
@@ -231,7 +234,15 @@ impl Writer {
     fn sync(&self) -> io::Result<()> {
         let start = Instant::now();
         self.options.files.sync(&self.file)?;
-        self.metrics.fsync_seconds.record(start.elapsed().as_secs_f64());
+        let took = start.elapsed();
+        self.metrics.fsync_seconds.record(took.as_secs_f64());
+        if took > SLOW_SYNC {
+            tracing::warn!(
+                partition = self.header.partition.0,
+                ms = took.as_millis() as u64,
+                "the disk took long to sync the log: commands waited for it"
+            );
+        }
         Ok(())
     }
 

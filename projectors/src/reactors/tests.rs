@@ -140,7 +140,7 @@ async fn what_is_about_one_relation_is_sent_in_order() {
     stage.world.append(home_of(ANA), &[Unfollowed { account, target, relation }.into()]).await;
     stage.settle().await;
     let of_bob = AnswerFollow { account: BOB, follower: ANA, relation };
-    assert_eq!(stage.commands(), [Command::AnswerFollow(of_bob.clone()), Command::DropFollower(of_bob)]);
+    assert_eq!(stage.commands(), [Command::AnswerFollow(of_bob), Command::DropFollower(of_bob)]);
 }
 
 fn reblogged(reblog: u64, account: AccountId) -> Event {

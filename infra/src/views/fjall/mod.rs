@@ -1,7 +1,7 @@
 //! The view store on fjall, an embedded log-structured merge tree: one keyspace per version, rows and checkpoints of each in step.
 //!
-//! A commit is seen at once, from memory (`front.rs`), and goes to files within seconds (`drain.rs`). What a kill takes is a tail of commits,
-//! each with its checkpoint; projections then read that much of the log again. What no log can give again (what reactors have yet to send,
+//! A commit is seen at once, from memory (`front.rs`), and goes to files within seconds (`drain.rs`), which are merged by age (`merge.rs`). What
+//! a kill takes is a tail of commits, each with its checkpoint; projections then read that much of the log again. What no log can give again (what reactors have yet to send,
 //! dead letters) reaches the operating system before its commit returns. `flush` and every change of versions reach the disk.
 
 mod committer;
@@ -10,28 +10,26 @@ mod front;
 pub(in crate::views) mod layout;
 mod merge;
 mod open;
+mod read;
 mod young;
 
-use std::cmp::Ordering;
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use ::fjall::{Database, Keyspace, PersistMode, Readable, Snapshot, UserKey, UserValue};
+use ::fjall::{Database, Keyspace, PersistMode};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use schemas::PartitionId;
-use schemas::rows::{Checkpoint, KeyPart, RowKey, Table, View};
+use schemas::rows::{Checkpoint, RowKey, Table, View};
 use smallvec::SmallVec;
 
 use self::committer::Committer;
 use self::drain::Drainer;
 use self::front::Front;
-use self::layout::{KeyBytes, KeyRange};
 use self::merge::Mergers;
 use self::open::Spaces;
 use super::registry::{Registry, VersionFault};
@@ -79,30 +77,6 @@ pub struct FjallViews {
     inner: Arc<Inner>,
 }
 
-/// Rows that were asked for, as far as memory knows them.
-struct Looked {
-    values: Vec<Option<Bytes>>,
-    /// Which of them are to be looked for in the files.
-    missing: Vec<(usize, KeyBytes, Keyspace)>,
-    snapshot: Option<Snapshot>,
-}
-
-impl Looked {
-    /// Looks for the rest in the files.
-    fn complete(mut self) -> Result<Vec<Option<Bytes>>, ViewError> {
-        for (index, key, space) in self.missing {
-            let stored = match &self.snapshot {
-                Some(snapshot) => snapshot.get(&space, key),
-                None => space.get(key),
-            };
-            if let Some(value) = self.values.get_mut(index) {
-                *value = stored.map_err(failed)?.as_deref().map(owned);
-            }
-        }
-        Ok(self.values)
-    }
-}
-
 struct Inner {
     database: Database,
     meta: Keyspace,
@@ -141,10 +115,6 @@ fn waits_in_memory(view: View) -> bool {
 
 fn failed(error: ::fjall::Error) -> ViewError {
     ViewError::Fatal(format!("{error:?}"))
-}
-
-fn owned(slice: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(slice)
 }
 
 impl FjallViews {
@@ -195,106 +165,6 @@ impl Inner {
 
     fn is_changing(&self) -> bool {
         self.changing.load(Acquire) > 0
-    }
-
-    /// What memory knows of some rows, and how the rest is to be looked for.
-    fn look(&self, version: Version, keys: &[RowKey]) -> Result<Looked, ViewError> {
-        let spaces = self.spaces();
-        let mut looked = Looked { values: Vec::with_capacity(keys.len()), missing: Vec::new(), snapshot: None };
-        let front = self.front.read();
-        for (index, key) in keys.iter().enumerate() {
-            let view = key.table.view();
-            let (number, space) = spaces.resolve(view, version)?;
-            let known = front.get((view, number), key);
-            if known.is_none() && !front.rules_out((view, number), key) {
-                looked.missing.push((index, layout::row_key(key)?, space.clone()));
-            }
-            looked.values.push(known.flatten());
-        }
-        // One snapshot, as of this moment, so that rows of one batch are seen together.
-        looked.snapshot = (looked.missing.len() > 1).then(|| self.database.snapshot());
-        Ok(looked)
-    }
-
-    /// The rows of a scan: those of the files, and over them what is not there yet.
-    fn scan(&self, version: Version, scan: &Scan) -> Result<Vec<ScannedRow>, ViewError> {
-        let Some(range) = layout::scan_range(scan)? else { return Ok(Vec::new()) };
-        let (spaces, view) = (self.spaces(), scan.table.view());
-        let (number, space) = spaces.resolve(view, version)?;
-        let front = self.front.read();
-        let mut over = front.over((view, number), scan).into_iter().peekable();
-        let snapshot = self.database.snapshot();
-        drop(front);
-        let mut stored = stored(&snapshot, space, &range, scan.descending);
-        let (mut rows, mut next) = (Vec::new(), None);
-        while rows.len() < scan.limit {
-            if next.is_none() {
-                next = stored.next().transpose()?;
-            }
-            let key = next.as_ref().map(|(key, _)| key.get(range.prefix_bytes..).unwrap_or_default());
-            let order = match (over.peek(), key) {
-                (None, None) => break,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((newer, _)), Some(older)) if scan.descending => older.cmp(newer.as_slice()),
-                (Some((newer, _)), Some(older)) => newer.as_slice().cmp(older),
-            };
-            if order == Ordering::Greater {
-                let row = next.take().and_then(|(key, value)| Some((KeyPart::from_slice(key.get(range.prefix_bytes..)?), owned(&value))));
-                rows.extend(row);
-                continue;
-            }
-            if order == Ordering::Equal {
-                next = None;
-            }
-            rows.extend(over.next().and_then(|(sk, value)| Some((sk, value?))));
-        }
-        Ok(rows)
-    }
-
-    /// Every row of a table after a key, from the files, which have all by then.
-    fn dump(&self, version: Version, table: Table, after: Option<&RowKey>, limit: usize) -> Result<Vec<(RowKey, Bytes)>, ViewError> {
-        let (spaces, view) = (self.spaces(), table.view());
-        let (number, space) = spaces.resolve(view, version)?;
-        if self.front.read().holds((view, number)) {
-            self.drain()?;
-        }
-        let (range, snapshot) = (layout::dump_range(table, after)?, self.database.snapshot());
-        let mut rows = Vec::new();
-        for row in stored(&snapshot, space, &range, false).take(limit) {
-            let (key, value) = row?;
-            let damaged = || ViewError::Fatal(format!("a row key is damaged: {}", hex::encode(&key)));
-            rows.push((layout::read_row_key(table, &key).ok_or_else(damaged)?, owned(&value)));
-        }
-        Ok(rows)
-    }
-
-    fn checkpoint(&self, version: Version, view: View, partition: PartitionId) -> Result<Option<Checkpoint>, ViewError> {
-        let spaces = self.spaces();
-        let (number, space) = spaces.resolve(view, version)?;
-        if let Some(known) = self.front.read().checkpoint((view, number), partition) {
-            return Ok(Some(known));
-        }
-        self.stored_checkpoint((view, number), space, partition)
-    }
-
-    /// A checkpoint as the files have it.
-    fn stored_checkpoint(
-        &self,
-        (view, number): (View, u32),
-        space: &Keyspace,
-        partition: PartitionId,
-    ) -> Result<Option<Checkpoint>, ViewError> {
-        let own = space.get(layout::own_checkpoint_key(partition)).map_err(failed)?;
-        let bytes = match own {
-            Some(own) => Some(own),
-            None => self.meta.get(layout::checkpoint_key(view, number, partition)).map_err(failed)?,
-        };
-        let decode = |bytes: &[u8]| {
-            layout::decode_checkpoint(bytes)
-                .ok_or_else(|| ViewError::Fatal(format!("the checkpoint of view {} in partition {partition} is damaged", view.name())))
-        };
-        bytes.as_deref().map(decode).transpose()
     }
 
     /// Takes a batch of views that wait in memory; says since when something waits there, and how many bytes.
@@ -379,7 +249,7 @@ impl Inner {
 impl ViewStore for FjallViews {
     async fn get(&self, version: Version, keys: &[RowKey]) -> Result<Vec<Option<Bytes>>, ViewError> {
         let looked = self.inner.look(version, keys)?;
-        match looked.missing.is_empty() || !self.inner.is_changing() {
+        match looked.is_complete() || !self.inner.is_changing() {
             true => looked.complete(),
             false => self.blocking(|_| looked.complete()).await,
         }
@@ -457,19 +327,6 @@ const SLOW_COMMIT: Duration = Duration::from_millis(500);
 
 /// Scans of at most that many rows run on the caller's thread.
 const INLINE_ROWS_MAX: usize = 512;
-
-/// Rows of the files in a range of keys.
-fn stored(
-    snapshot: &Snapshot,
-    space: &Keyspace,
-    range: &KeyRange,
-    descending: bool,
-) -> impl Iterator<Item = Result<(UserKey, UserValue), ViewError>> + use<> {
-    let start: Bound<&[u8]> = if range.includes_start { Bound::Included(&range.start) } else { Bound::Excluded(&range.start) };
-    let mut found = snapshot.range::<&[u8], _>(space, (start, Bound::Excluded(&*range.end)));
-    let mut next = move || if descending { found.next_back() } else { found.next() };
-    std::iter::from_fn(move || next().map(|guard| guard.into_inner().map_err(failed)))
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The contract, and what only a folder can show: locks, crashes, formats.
 
-use schemas::rows::{RowWrite, keys};
+use schemas::rows::{KeyPart, RowWrite, keys};
 use schemas::{AccountId, PostId};
 
 use super::*;

@@ -69,8 +69,9 @@ impl Inner {
                 continue;
             }
             wait_for_merges(space);
-            let _changing = self.changing();
+            let begins = self.changing();
             let mut table = space.start_ingestion().map_err(failed)?;
+            drop(begins);
             for (partition, checkpoint) in rows.checkpoints() {
                 table.write(layout::own_checkpoint_key(partition), layout::encode_checkpoint(checkpoint)).map_err(failed)?;
             }
@@ -82,6 +83,7 @@ impl Inner {
                 }
                 .map_err(failed)?;
             }
+            let _ends = self.changing();
             table.finish().map_err(failed)?;
         }
         let _journaling = self.journaling.lock();

@@ -26,3 +26,4 @@ pub mod search;
 pub mod telemetry;
 pub mod timelines;
 pub mod views;
+mod worker;

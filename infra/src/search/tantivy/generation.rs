@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use ::tantivy::directory::MmapDirectory;
@@ -26,11 +25,13 @@ use super::snapshot::Snapshot;
 use super::tokens;
 use crate::search::memory::first_new;
 use crate::search::{Item, SearchChange, SearchError, SearchWrite};
+use crate::worker::Worker;
 
 /// A version that is open; dropping it commits what was applied.
 pub(super) struct Generation {
     core: Arc<Core>,
-    committer: Option<JoinHandle<()>>,
+    /// What it did not commit if it panicked is read from the log again.
+    _committer: Worker,
 }
 
 struct Core {
@@ -122,12 +123,12 @@ impl Generation {
         let (options, queue) = (options.clone(), Arc::new(Queue::default()));
         let (state, wake) = (Mutex::new(state), Condvar::new());
         let core = Arc::new(Core { folder, options, index, fields, reader, snapshot, queue, state, wake });
-        let committer = std::thread::Builder::new().name("search-commit".to_owned()).spawn({
+        let committer = Worker::start("search-commit", {
             let core = core.clone();
             move || core.commit_when_due()
         });
         let committer = committer.map_err(|error| SearchError::Fatal(format!("cannot start a thread: {error}")))?;
-        Ok(Self { core, committer: Some(committer) })
+        Ok(Self { core, _committer: committer })
     }
 
     /// Takes changes in; they are committed within the time that the options say.
@@ -193,10 +194,6 @@ impl Drop for Generation {
     fn drop(&mut self) {
         self.core.state.lock().closing = true;
         self.core.wake.notify_one();
-        if let Some(committer) = self.committer.take() {
-            // A committer that panicked has said so; what it did not commit is read from the log again.
-            let _ = committer.join();
-        }
     }
 }
 

@@ -4,13 +4,13 @@
 //! journal, and no caller's thread waits for another's commit, nor for the store where that holds writers up.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::Inner;
+use super::{Inner, no_thread};
 use crate::views::{Version, ViewBatch, ViewError};
+use crate::worker::Worker;
 
 /// Rows of a group, beyond which the rest waits for the next; a commit that alone has more is a group of its own.
 const GROUP_ROWS_MAX: usize = 16_384;
@@ -38,7 +38,7 @@ struct Line {
 /// See the module. Dropping it lets what waits be committed and ends the thread.
 pub(super) struct Committer {
     line: Arc<Line>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Worker,
 }
 
 /// Answers whoever waits when the thread ends, however it does.
@@ -57,14 +57,13 @@ impl Committer {
     pub(super) fn start(inner: Arc<Inner>) -> Result<Self, ViewError> {
         let line = Arc::new(Line::default());
         let of_thread = line.clone();
-        let thread = std::thread::Builder::new().name("views-commit".to_owned()).spawn(move || {
+        let thread = Worker::start("views-commit", move || {
             let ending = Ending(of_thread);
             while let Some(group) = ending.0.next() {
                 commit(&inner, group);
             }
         });
-        let thread = thread.map_err(|error| ViewError::Fatal(format!("cannot start a thread: {error}")))?;
-        Ok(Self { line, thread: Some(thread) })
+        Ok(Self { line, _thread: thread.map_err(no_thread)? })
     }
 
     /// Commits a batch. It is committed even where the caller does not wait for the answer.
@@ -79,10 +78,6 @@ impl Drop for Committer {
     fn drop(&mut self) {
         self.line.state.lock().over = true;
         self.line.wake.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // One that panicked has answered everybody.
-            let _ = thread.join();
-        }
     }
 }
 

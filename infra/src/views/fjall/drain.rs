@@ -5,7 +5,6 @@
 //! wherever the process ends; what was not drained is read again from the log.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ::fjall::{AbstractTree, Keyspace, OwnedWriteBatch};
@@ -14,9 +13,10 @@ use parking_lot::{Condvar, Mutex};
 use super::front::{Generation, Rows};
 use super::layout::{self, KeyBytes};
 use super::open::Spaces;
-use super::{Inner, failed, waits_in_memory};
+use super::{Inner, failed, no_thread, waits_in_memory};
 use crate::priority::give_way;
 use crate::views::{Version, ViewError};
+use crate::worker::Worker;
 
 /// How long a commit waits in memory: what a kill costs in reading the log again.
 const DRAIN_AFTER: Duration = Duration::from_secs(2);
@@ -152,7 +152,7 @@ pub(super) struct Drainer {
     bell: Arc<Bell>,
     /// From so many bytes on, what is committed waits no longer.
     full_bytes: usize,
-    thread: Option<JoinHandle<()>>,
+    _thread: Worker,
 }
 
 impl Drainer {
@@ -160,7 +160,7 @@ impl Drainer {
     pub(super) fn start(inner: Arc<Inner>) -> Result<Self, ViewError> {
         let (bell, full_bytes) = (Arc::new(Bell::default()), inner.options.waiting_bytes);
         let of_thread = bell.clone();
-        let thread = std::thread::Builder::new().name("views-drain".to_owned()).spawn(move || {
+        let thread = Worker::start("views-drain", move || {
             give_way();
             while of_thread.wait() {
                 // Whoever commits or flushes next is told as well.
@@ -169,8 +169,7 @@ impl Drainer {
                 }
             }
         });
-        let thread = thread.map_err(|error| ViewError::Fatal(format!("cannot start a thread: {error}")))?;
-        Ok(Self { bell, full_bytes, thread: Some(thread) })
+        Ok(Self { bell, full_bytes, _thread: thread.map_err(no_thread)? })
     }
 
     /// Something was committed: since when some waits, and how many bytes. True if there is too much to take more.
@@ -189,10 +188,6 @@ impl Drop for Drainer {
     fn drop(&mut self) {
         self.bell.state.lock().over = true;
         self.bell.ring.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // One that panicked has said so.
-            let _ = thread.join();
-        }
     }
 }
 

@@ -17,7 +17,6 @@
 //! while, a scan is spared what it can be: two runs of an age are enough then, but for the last merge, which is of all there is.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ::fjall::compaction::Leveled;
@@ -25,9 +24,10 @@ use ::fjall::{AbstractTree, Keyspace};
 use lsm_tree::compaction::{CompactionStrategy, MoveDown, PullDown};
 use parking_lot::{Condvar, Mutex};
 
-use super::{Inner, failed};
+use super::{Inner, failed, no_thread};
 use crate::priority::give_way;
 use crate::views::ViewError;
+use crate::worker::Worker;
 
 /// Runs of one age.
 #[derive(Debug, Clone, Copy)]
@@ -170,7 +170,7 @@ impl Bell {
 /// The threads that merge. Dropping it lets the merges under way end.
 pub(super) struct Mergers {
     inner: Arc<Inner>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Worker>,
 }
 
 impl Mergers {
@@ -179,7 +179,7 @@ impl Mergers {
         let mut mergers = Self { inner, threads: Vec::new() };
         for (name, tiers) in [("views-merge", YOUNG.as_slice()), ("views-merge-old", OLD.as_slice())] {
             let inner = mergers.inner.clone();
-            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let thread = Worker::start(name, move || {
                 give_way();
                 // What an earlier process left is looked at first.
                 let mut due = Some((0, false));
@@ -188,7 +188,7 @@ impl Mergers {
                     due = inner.merging.wait(seen, is_idle);
                 }
             });
-            mergers.threads.push(thread.map_err(|error| ViewError::Fatal(format!("cannot start a thread: {error}")))?);
+            mergers.threads.push(thread.map_err(no_thread)?);
         }
         Ok(mergers)
     }
@@ -197,9 +197,5 @@ impl Mergers {
 impl Drop for Mergers {
     fn drop(&mut self) {
         self.inner.merging.end();
-        for thread in self.threads.drain(..) {
-            // One that panicked has said so.
-            let _ = thread.join();
-        }
     }
 }

@@ -113,6 +113,10 @@ fn waits_in_memory(view: View) -> bool {
     !matches!(view, View::Reactors | View::DeadLetters)
 }
 
+fn no_thread(error: std::io::Error) -> ViewError {
+    ViewError::Fatal(format!("cannot start a thread: {error}"))
+}
+
 fn failed(error: ::fjall::Error) -> ViewError {
     ViewError::Fatal(format!("{error:?}"))
 }
@@ -140,6 +144,14 @@ impl FjallViews {
         });
         let (committer, drainer) = (Committer::start(inner.clone())?, Drainer::start(inner.clone())?);
         Ok(Self { committer, drainer, _mergers: Mergers::start(inner.clone())?, inner })
+    }
+
+    /// Runs what reads the files: here, unless it would wait for a change of them.
+    async fn reading<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, ViewError> + Send + 'static) -> Result<T, ViewError> {
+        match self.inner.is_changing() {
+            true => self.blocking(work).await,
+            false => work(&self.inner),
+        }
     }
 
     /// Runs what may wait for the disk on a thread that may.
@@ -249,15 +261,15 @@ impl Inner {
 impl ViewStore for FjallViews {
     async fn get(&self, version: Version, keys: &[RowKey]) -> Result<Vec<Option<Bytes>>, ViewError> {
         let looked = self.inner.look(version, keys)?;
-        match looked.is_complete() || !self.inner.is_changing() {
+        match looked.is_complete() {
             true => looked.complete(),
-            false => self.blocking(|_| looked.complete()).await,
+            false => self.reading(|_| looked.complete()).await,
         }
     }
 
     async fn scan(&self, version: Version, scan: Scan) -> Result<Vec<ScannedRow>, ViewError> {
-        match scan.limit <= INLINE_ROWS_MAX && !self.inner.is_changing() {
-            true => self.inner.scan(version, &scan),
+        match scan.limit <= INLINE_ROWS_MAX {
+            true => self.reading(move |inner| inner.scan(version, &scan)).await,
             false => self.blocking(move |inner| inner.scan(version, &scan)).await,
         }
     }
@@ -291,10 +303,7 @@ impl ViewStore for FjallViews {
     }
 
     async fn checkpoint(&self, version: Version, view: View, partition: PartitionId) -> Result<Option<Checkpoint>, ViewError> {
-        match self.inner.is_changing() {
-            true => self.blocking(move |inner| inner.checkpoint(version, view, partition)).await,
-            false => self.inner.checkpoint(version, view, partition),
-        }
+        self.reading(move |inner| inner.checkpoint(version, view, partition)).await
     }
 
     async fn versions(&self, view: View) -> Result<Versions, ViewError> {

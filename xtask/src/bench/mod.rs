@@ -70,7 +70,7 @@ enum Bench {
     ///
     /// In process through the command bus, open loop, on embedded stores with fsync. Of 100 writes 55 are posts, 25 reblogs, 15 replies and
     /// 5 changes of follows, beside them 5 favourites for each post: 375 commands, at random. The rate is doubled until it does not hold
-    /// for --step-seconds, then bisected; the one found must hold for --seconds, or the next tries a tenth less. A lag is the age of the
+    /// for --step-seconds in two tries, then bisected; the one found must hold for --seconds, or the next tries a tenth less. A lag is the age of the
     /// oldest record that a view does not have; `served` is what readers wait for, timelines included; `search` counts what is found.
     /// At the end counts, samples of favourites and searches, and homes of 50 readers are what was acknowledged, or the bench fails.
     Pipeline(pipeline::Args),
